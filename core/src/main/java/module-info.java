@@ -1,0 +1,11 @@
+/** Read, build and verify EROFS images and their blobs. */
+module dev.aquifer.core {
+  requires static transitive org.jspecify;
+  requires com.fasterxml.jackson.databind;
+  requires com.github.luben.zstd_jni;
+  requires java.net.http;
+
+  exports dev.aquifer.image;
+  exports dev.aquifer.build;
+  exports dev.aquifer.blob;
+}

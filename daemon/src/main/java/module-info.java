@@ -1,0 +1,14 @@
+/** Mount images on Linux, share their blobs in domains; and the command line. */
+module dev.aquifer.daemon {
+  requires static transitive org.jspecify;
+  requires dev.aquifer.core;
+  requires com.fasterxml.jackson.databind;
+  requires info.picocli;
+  requires io.helidon.webserver;
+  requires org.slf4j;
+  requires ch.qos.logback.classic;
+  requires java.net.http;
+
+  opens dev.aquifer.cli to
+      info.picocli;
+}
