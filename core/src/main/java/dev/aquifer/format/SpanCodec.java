@@ -1,6 +1,7 @@
 package dev.aquifer.format;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdException;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.lang.foreign.MemorySegment;
@@ -61,9 +62,6 @@ public enum SpanCodec {
             0,
             plainLength,
             level);
-    if (Zstd.isError(length)) {
-      throw new IllegalStateException("zstd: " + Zstd.getErrorName(length));
-    }
     return (int) Math.min(length, plainLength);
   }
 
@@ -74,21 +72,24 @@ public enum SpanCodec {
               .formatted(name, stored.byteSize(), plain.byteSize()));
     }
     int plainLength = Math.toIntExact(plain.byteSize());
-    long length =
-        Zstd.decompressDirectByteBuffer(
-            plain.asByteBuffer(),
-            0,
-            plainLength,
-            stored.asByteBuffer(),
-            0,
-            Math.toIntExact(stored.byteSize()));
-    if (Zstd.isError(length) || length != plainLength) {
-      throw new CorruptDataException(
-          "%s: not a Zstandard frame of %d bytes: %s"
-              .formatted(
-                  name,
-                  plainLength,
-                  Zstd.isError(length) ? Zstd.getErrorName(length) : length + " bytes"));
+    String found;
+    try {
+      long length =
+          Zstd.decompressDirectByteBuffer(
+              plain.asByteBuffer(),
+              0,
+              plainLength,
+              stored.asByteBuffer(),
+              0,
+              Math.toIntExact(stored.byteSize()));
+      if (length == plainLength) {
+        return;
+      }
+      found = length + " bytes";
+    } catch (ZstdException e) {
+      found = e.getMessage();
     }
+    throw new CorruptDataException(
+        "%s: not a Zstandard frame of %d bytes: %s".formatted(name, plainLength, found));
   }
 }

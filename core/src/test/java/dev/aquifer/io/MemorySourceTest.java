@@ -1,0 +1,8 @@
+package dev.aquifer.io;
+
+class MemorySourceTest extends ByteSourceContract {
+  @Override
+  ByteSource sourceOf(byte[] bytes) {
+    return ByteSource.of("memory", bytes);
+  }
+}
