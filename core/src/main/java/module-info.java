@@ -5,6 +5,8 @@ module dev.aquifer.core {
   requires com.github.luben.zstd_jni;
   requires java.net.http;
 
+  exports dev.aquifer.io;
+  exports dev.aquifer.format;
   exports dev.aquifer.image;
   exports dev.aquifer.build;
   exports dev.aquifer.blob;

@@ -7,7 +7,11 @@ module dev.aquifer.daemon {
   requires io.helidon.webserver;
   requires org.slf4j;
   requires ch.qos.logback.classic;
+  requires ch.qos.logback.core;
   requires java.net.http;
+
+  provides ch.qos.logback.classic.spi.Configurator with
+      dev.aquifer.cli.LogSetup;
 
   opens dev.aquifer.cli to
       info.picocli;
