@@ -1,0 +1,203 @@
+package dev.aquifer.image;
+
+import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.LittleEndian;
+import dev.aquifer.io.UnsupportedFeatureException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds where a part of one file's data is, as extents in file order without gaps. Each extent is
+ * checked to lie in its device, and neighbours that continue each other are made one.
+ *
+ * <p>The entries of a chunk table, little endian:
+ *
+ * <table>
+ * <caption>chunk table</caption>
+ * <tr><th>offset</th><th>width</th><th>field</th><th>meaning</th></tr>
+ * <tr><td>0</td><td>4</td><td>block map</td><td>start block of device 0; all ones is a hole</td></tr>
+ * <tr><th colspan="4">or, with indexes</th></tr>
+ * <tr><td>0</td><td>2</td><td>startblk_hi</td><td>with 48-bit addresses</td></tr>
+ * <tr><td>2</td><td>2</td><td>device_id</td><td>only the bits that the largest device number
+ * needs</td></tr>
+ * <tr><td>4</td><td>4</td><td>startblk_lo</td><td>all address bits one: a hole</td></tr>
+ * </table>
+ */
+final class ExtentMap {
+  private static final long ONES_32 = 0xffff_ffffL;
+  private static final long ONES_48 = 0xffff_ffff_ffffL;
+
+  private final Volume volume;
+  private final Inode inode;
+  private final int blockBits;
+  private final List<Extent> extents = new ArrayList<>();
+
+  private ExtentMap(Volume volume, Inode inode) {
+    this.volume = volume;
+    this.inode = inode;
+    this.blockBits = volume.superblock().blockBits();
+  }
+
+  /**
+   * The extents that {@code [offset, offset + length)} of the data of {@code inode} begins with.
+   * They are at least one; the last may end before {@code offset + length}, none ends after.
+   *
+   * @param length at least 1, and the range lies in the file
+   * @param maxChunks how many entries of a chunk table to look at, at most
+   * @throws UnsupportedFeatureException if the data is compressed
+   */
+  static List<Extent> extents(Volume volume, Inode inode, long offset, long length, int maxChunks)
+      throws IOException {
+    ExtentMap map = new ExtentMap(volume, inode);
+    switch (inode.layout()) {
+      case DataLayout.NoData none ->
+          throw new CorruptDataException(map.place() + ": a " + inode.type() + " has no data");
+      case DataLayout.FlatPlain plain -> map.addPlain(plain, offset, length);
+      case DataLayout.FlatInline inline -> map.addInline(inline, offset, length);
+      case DataLayout.ChunkBased chunks -> map.addChunks(chunks, offset, length, maxChunks);
+      case DataLayout.Compressed compressed ->
+          throw new UnsupportedFeatureException(
+              "%s: its data is compressed, %s, which this version does not read"
+                  .formatted(map.place(), compressed.words()));
+    }
+    return map.extents;
+  }
+
+  private void addPlain(DataLayout.FlatPlain plain, long offset, long length) throws IOException {
+    if (plain.startBlock() == DataLayout.NO_BLOCK) {
+      append(new Extent.Hole(offset, length));
+    } else {
+      addBlocks(0, plain.startBlock(), offset, offset, length);
+    }
+  }
+
+  private void addInline(DataLayout.FlatInline inline, long offset, long length)
+      throws IOException {
+    long tailBytes = DataLayout.FlatInline.tailBytes(inode.sizeBytes(), 1 << blockBits);
+    long tailOffset = inode.sizeBytes() - tailBytes;
+    if (offset < tailOffset) {
+      addBlocks(0, inline.startBlock(), offset, offset, Math.min(length, tailOffset - offset));
+    }
+    long from = Math.max(offset, tailOffset);
+    long tailLength = offset + length - from;
+    if (tailLength > 0) {
+      addMetadata(inline.tailPositionBytes() + (from - tailOffset), from, tailLength);
+    }
+  }
+
+  /** Adds bytes of the metadata that the inode is in; for the metabox, where its data is. */
+  private void addMetadata(long position, long fileOffset, long length) throws IOException {
+    volume.metadata(inode.nid()).check(position, length, () -> place() + ": inline tail");
+    Inode metabox = volume.metaboxInode();
+    if (!inode.isInMetabox() || metabox == null) {
+      append(new Extent.Plain(fileOffset, length, 0, position));
+      return;
+    }
+    long shift = fileOffset - position;
+    // One level deep: the metabox inode itself is in the primary device.
+    for (Extent part : extents(volume, metabox, position, length, 1)) {
+      long offset = part.fileOffsetBytes() + shift;
+      append(
+          switch (part) {
+            case Extent.Hole hole -> new Extent.Hole(offset, hole.lengthBytes());
+            case Extent.Plain plain ->
+                new Extent.Plain(offset, plain.lengthBytes(), plain.device(), plain.addressBytes());
+          });
+    }
+  }
+
+  private void addChunks(DataLayout.ChunkBased chunks, long offset, long length, int maxChunks)
+      throws IOException {
+    int unit = chunks.hasIndexes() ? 8 : 4;
+    long count = (inode.sizeBytes() - 1 >>> chunks.chunkBits()) + 1;
+    Metadata metadata = volume.metadata(inode.nid());
+    metadata.check(
+        chunks.tablePositionBytes(),
+        count * unit,
+        () -> place() + ": table of " + count + " chunks");
+    long first = offset >>> chunks.chunkBits();
+    long last = offset + length - 1 >>> chunks.chunkBits();
+    int seen = (int) Math.min(last - first + 1, maxChunks);
+    MemorySegment table =
+        metadata.read(chunks.tablePositionBytes() + first * unit, seen * unit, this::place);
+    long done = 0;
+    for (int i = 0; i < seen; i++) {
+      long skip = offset + done & (1L << chunks.chunkBits()) - 1;
+      long step = Math.min(length - done, (1L << chunks.chunkBits()) - skip);
+      addChunk(chunks, table, (long) i * unit, skip, offset + done, step);
+      done += step;
+    }
+  }
+
+  private void addChunk(
+      DataLayout.ChunkBased chunks,
+      MemorySegment table,
+      long entry,
+      long skip,
+      long fileOffset,
+      long length)
+      throws IOException {
+    int device = 0;
+    long ones = ONES_32;
+    long block;
+    if (chunks.hasIndexes()) {
+      device = volume.devices().deviceOf(LittleEndian.u16(table, entry + 2));
+      block = LittleEndian.u32(table, entry + 4);
+      if (chunks.has48BitAddresses()) {
+        ones = ONES_48;
+        block |= (long) LittleEndian.u16(table, entry) << 32;
+      }
+    } else {
+      block = LittleEndian.u32(table, entry);
+    }
+    if (block == ones) {
+      append(new Extent.Hole(fileOffset, length));
+    } else {
+      addBlocks(device, block, skip, fileOffset, length);
+    }
+  }
+
+  /** Adds {@code length} bytes that begin {@code skip} bytes after the start of a block. */
+  private void addBlocks(int device, long startBlock, long skip, long fileOffset, long length)
+      throws IOException {
+    if (startBlock > Long.MAX_VALUE >>> blockBits
+        || skip > Long.MAX_VALUE - (startBlock << blockBits)) {
+      throw new CorruptDataException(
+          "%s: byte %d of its data is %d bytes after block %d, where no device reaches"
+              .formatted(place(), fileOffset, skip, startBlock));
+    }
+    long address = (startBlock << blockBits) + skip;
+    append(volume.devices().locate(device, address, fileOffset, length, this::place));
+  }
+
+  private void append(Extent next) {
+    Extent joined = extents.isEmpty() ? null : join(extents.getLast(), next);
+    if (joined == null) {
+      extents.add(next);
+    } else {
+      extents.set(extents.size() - 1, joined);
+    }
+  }
+
+  private static @Nullable Extent join(Extent left, Extent right) {
+    long length = left.lengthBytes() + right.lengthBytes();
+    if (left instanceof Extent.Hole && right instanceof Extent.Hole) {
+      return new Extent.Hole(left.fileOffsetBytes(), length);
+    }
+    if (left instanceof Extent.Plain before
+        && right instanceof Extent.Plain after
+        && before.device() == after.device()
+        && before.addressBytes() + before.lengthBytes() == after.addressBytes()) {
+      return new Extent.Plain(
+          before.fileOffsetBytes(), length, before.device(), before.addressBytes());
+    }
+    return null;
+  }
+
+  private String place() {
+    return inode.place(volume.name());
+  }
+}

@@ -1,0 +1,224 @@
+package dev.aquifer.image;
+
+import dev.aquifer.io.ByteSource;
+import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
+import java.io.IOException;
+import java.nio.file.NotDirectoryException;
+import java.util.List;
+import java.util.Objects;
+import java.util.SortedMap;
+
+/**
+ * An opened EROFS image. Immutable and safe for use by many threads.
+ *
+ * <p>The sources it reads from belong to the caller and must stay open as long as the image, and
+ * what it gave, is in use.
+ *
+ * <p>Nothing that an image says is believed unchecked: each method throws {@link
+ * CorruptDataException} for what is damaged and {@link dev.aquifer.io.UnsupportedFeatureException}
+ * for what this version does not read; both name image, inode and byte. Compressed data is not
+ * read: such an image opens, and its metadata, where that is not compressed itself, can be read.
+ *
+ * <p>An image says nothing about loops among its directories: who walks it has to see to them.
+ */
+public final class Image {
+  /** The longest target of a symbolic link that Linux takes: a path without its final zero. */
+  private static final int MAX_LINK_BYTES = 4095;
+
+  /** How far {@link #map} looks for where an extent of a chunk-based file ends. */
+  private static final int MAX_MAP_CHUNKS = 512;
+
+  private final Volume volume;
+  private final XattrPrefixes prefixes;
+  private final Inode root;
+
+  private Image(Volume volume, XattrPrefixes prefixes, Inode root) {
+    this.volume = volume;
+    this.prefixes = prefixes;
+    this.root = root;
+  }
+
+  /**
+   * Opens the image in {@code primary}. Its devices, if it has any, are not attached yet: all
+   * metadata can be read, data on devices can't.
+   *
+   * <p>Checks the superblock, the device table, the long prefixes and the root inode.
+   */
+  public static Image open(ByteSource primary) throws IOException {
+    Superblock superblock = Superblock.read(primary);
+    List<DeviceSlot> slots = DeviceSlot.readTable(primary, superblock);
+    return open(primary, superblock, Devices.of(primary, slots, superblock.blockBits()));
+  }
+
+  private static Image open(ByteSource primary, Superblock superblock, Devices devices)
+      throws IOException {
+    Volume volume = Volume.open(primary, superblock, devices);
+    Inode root = volume.inode(superblock.rootNid());
+    if (root.type() != FileType.DIRECTORY) {
+      throw new CorruptDataException(
+          "%s: the root is a %s: expected a directory"
+              .formatted(root.place(volume.name()), root.type()));
+    }
+    return new Image(volume, XattrPrefixes.read(volume), root);
+  }
+
+  /**
+   * The same image with its extra devices attached, in the order of {@link #deviceSlots()}.
+   *
+   * @throws RefusedException with EINVAL if their count differs from the table's, or one is smaller
+   *     than its slot says
+   */
+  public Image withDevices(List<ByteSource> devices) throws IOException {
+    return open(volume.metadata().bytes(), volume.superblock(), volume.devices().attach(devices));
+  }
+
+  /** What messages call the image: the name of the primary source. */
+  public String name() {
+    return volume.name();
+  }
+
+  /** The superblock. */
+  public Superblock superblock() {
+    return volume.superblock();
+  }
+
+  /** The device table, in device order; empty if there is none. */
+  public List<DeviceSlot> deviceSlots() {
+    return volume.devices().slots();
+  }
+
+  /** The inode of the root directory. */
+  public Inode root() {
+    return root;
+  }
+
+  /** The inode of this number. */
+  public Inode inode(long nid) throws IOException {
+    return volume.inode(nid);
+  }
+
+  /**
+   * The inode that {@code entry} stands for.
+   *
+   * @throws CorruptDataException also if its type is not the one that the entry claims
+   */
+  public Inode inode(DirEntry entry) throws IOException {
+    Inode inode = volume.inode(entry.nid());
+    if (inode.type() != entry.type()) {
+      throw new CorruptDataException(
+          "%s: is a %s: its directory entry %s says %s"
+              .formatted(
+                  inode.place(name()),
+                  inode.type(),
+                  ByteNames.quote(entry.nameWithoutCopy()),
+                  entry.type()));
+    }
+    return inode;
+  }
+
+  /** As {@link #lookup(byte[])}, for a path as {@link ByteNames} shows it. */
+  public Inode lookup(String path) throws IOException {
+    return lookup(ByteNames.toBytes(path));
+  }
+
+  /**
+   * The inode at {@code path}: names with {@code /} between them, from the root, with or without a
+   * {@code /} before and after; the empty path is the root. {@code .} and {@code ..} mean what they
+   * do for the kernel. Symbolic links on the way are followed, inside the image; the last name is
+   * not, as in {@code lstat}.
+   *
+   * @throws java.nio.file.NoSuchFileException if there is no such name
+   * @throws NotDirectoryException if a name on the way is no directory
+   * @throws java.nio.file.FileSystemLoopException if there are more than 40 links on the way
+   */
+  public Inode lookup(byte[] path) throws IOException {
+    return PathLookup.lookup(this, path);
+  }
+
+  /**
+   * The directory of {@code inode}.
+   *
+   * @throws NotDirectoryException if it is none
+   */
+  public Directory directory(Inode inode) throws IOException {
+    if (inode.type() != FileType.DIRECTORY) {
+      throw new NotDirectoryException(
+          "%s: is a %s, no directory".formatted(inode.place(name()), inode.type()));
+    }
+    return new Directory(volume, inode);
+  }
+
+  /**
+   * The data of {@code inode}, a regular file, directory or symbolic link. Closing it does nothing.
+   *
+   * <p>Reading it throws {@link RefusedException} with ENODEV if it is on a device that is not
+   * attached.
+   *
+   * @throws RefusedException with EINVAL if inodes of this type have no data
+   */
+  public ByteSource open(Inode inode) throws IOException {
+    checkHasData(inode);
+    return volume.data(inode);
+  }
+
+  /**
+   * The target of a symbolic link: 1 to 4095 bytes without NUL.
+   *
+   * @throws RefusedException with EINVAL if it is none
+   */
+  public byte[] readLink(Inode inode) throws IOException {
+    if (inode.type() != FileType.SYMBOLIC_LINK) {
+      throw new RefusedException(
+          Errno.EINVAL,
+          "%s: is a %s, no symbolic link".formatted(inode.place(name()), inode.type()));
+    }
+    if (inode.sizeBytes() < 1 || inode.sizeBytes() > MAX_LINK_BYTES) {
+      throw new CorruptDataException(
+          "%s: a symbolic link of %d bytes: expected 1 to %d"
+              .formatted(inode.place(name()), inode.sizeBytes(), MAX_LINK_BYTES));
+    }
+    byte[] target = volume.data(inode).readBytes(0, (int) inode.sizeBytes());
+    for (byte b : target) {
+      if (b == 0) {
+        throw new CorruptDataException(
+            "%s: its target %s has a zero byte"
+                .formatted(inode.place(name()), ByteNames.quote(target)));
+      }
+    }
+    return target;
+  }
+
+  /**
+   * The extended attributes of {@code inode} by full name, such as {@code security.capability};
+   * ACLs have their names of the system name space and raw values. Names are text as of {@link
+   * ByteNames}. The caller owns the map and the values.
+   */
+  public SortedMap<String, byte[]> xattrs(Inode inode) throws IOException {
+    return Xattrs.read(volume, prefixes, inode);
+  }
+
+  /**
+   * Where the bytes of {@code inode} from {@code offsetBytes} on are. The extent begins at {@code
+   * offsetBytes} and ends in the file; the one after it may continue it. Devices need not be
+   * attached.
+   *
+   * @throws RefusedException with EINVAL if inodes of this type have no data
+   * @throws IndexOutOfBoundsException if {@code offsetBytes} is not in the file
+   */
+  public Extent map(Inode inode, long offsetBytes) throws IOException {
+    checkHasData(inode);
+    Objects.checkIndex(offsetBytes, inode.sizeBytes());
+    long length = inode.sizeBytes() - offsetBytes;
+    return ExtentMap.extents(volume, inode, offsetBytes, length, MAX_MAP_CHUNKS).getFirst();
+  }
+
+  private void checkHasData(Inode inode) throws RefusedException {
+    if (!inode.type().hasData()) {
+      throw new RefusedException(
+          Errno.EINVAL,
+          "%s: is a %s, which has no data".formatted(inode.place(name()), inode.type()));
+    }
+  }
+}

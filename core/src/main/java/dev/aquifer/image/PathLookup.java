@@ -1,0 +1,111 @@
+package dev.aquifer.image;
+
+import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+
+/** Walks one path, as the kernel would with the image's root as the process's root. */
+final class PathLookup {
+  /** As many as Linux follows. */
+  private static final int MAX_LINKS = 40;
+
+  private final Image image;
+  private final byte[] path;
+  private final Deque<byte[]> names = new ArrayDeque<>();
+
+  /** The directories from the root down to the last name looked up, that name's inode included. */
+  private final Deque<Inode> trail = new ArrayDeque<>();
+
+  private int links;
+
+  private PathLookup(Image image, byte[] path) {
+    this.image = image;
+    this.path = path;
+    trail.push(image.root());
+    pushNames(path);
+  }
+
+  static Inode lookup(Image image, byte[] path) throws IOException {
+    PathLookup lookup = new PathLookup(image, path);
+    while (!lookup.names.isEmpty()) {
+      lookup.step();
+    }
+    return lookup.trail.getFirst();
+  }
+
+  private void step() throws IOException {
+    Inode here = trail.getFirst();
+    if (here.type() == FileType.SYMBOLIC_LINK) {
+      follow(here);
+      return;
+    }
+    byte[] name = names.pop();
+    if (here.type() != FileType.DIRECTORY) {
+      throw new NotDirectoryException(
+          "%s: %s: a name before %s is a %s, no directory"
+              .formatted(image.name(), shown(), ByteNames.quote(name), here.type()));
+    }
+    if (isDots(name, 2)) {
+      if (trail.size() > 1) {
+        trail.pop();
+      }
+    } else if (!isDots(name, 1)) {
+      DirEntry entry =
+          image
+              .directory(here)
+              .find(name)
+              .orElseThrow(
+                  () ->
+                      new NoSuchFileException(
+                          "%s: %s: there is no %s"
+                              .formatted(image.name(), shown(), ByteNames.quote(name))));
+      trail.push(image.inode(entry));
+    }
+  }
+
+  private void follow(Inode link) throws IOException {
+    if (++links > MAX_LINKS) {
+      throw new FileSystemLoopException(
+          "%s: %s: more than %d symbolic links on the way"
+              .formatted(image.name(), shown(), MAX_LINKS));
+    }
+    byte[] target = image.readLink(link);
+    trail.pop();
+    if (target[0] == '/') {
+      trail.clear();
+      trail.push(image.root());
+    }
+    pushNames(target);
+  }
+
+  /** Puts the names of {@code text} before those that are left. */
+  private void pushNames(byte[] text) {
+    List<byte[]> parts = new ArrayList<>();
+    int start = 0;
+    for (int i = 0; i <= text.length; i++) {
+      if (i == text.length || text[i] == '/') {
+        if (i > start) {
+          parts.add(Arrays.copyOfRange(text, start, i));
+        }
+        start = i + 1;
+      }
+    }
+    for (byte[] part : parts.reversed()) {
+      names.push(part);
+    }
+  }
+
+  private static boolean isDots(byte[] name, int count) {
+    return name.length == count && name[0] == '.' && name[count - 1] == '.';
+  }
+
+  private String shown() {
+    return ByteNames.quote(path);
+  }
+}

@@ -1,0 +1,132 @@
+package dev.aquifer.image;
+
+import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.LittleEndian;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Decodes the extended attributes of one inode. They follow the inode, little endian: a header of
+ * 12 bytes, the ids of shared attributes, then the inode's own ones. A shared attribute is at byte
+ * 4 id after the start of the superblock's block for them.
+ *
+ * <table>
+ * <caption>extended attributes</caption>
+ * <tr><th>offset</th><th>width</th><th>field</th><th>meaning</th></tr>
+ * <tr><th colspan="4">header</th></tr>
+ * <tr><td>0</td><td>4</td><td>name_filter</td><td>a bit set: no name with that hash; not used
+ * here</td></tr>
+ * <tr><td>4</td><td>1</td><td>shared_count</td><td>n</td></tr>
+ * <tr><td>5</td><td>7</td><td>reserved</td><td></td></tr>
+ * <tr><td>12</td><td>4 n</td><td>shared ids</td><td></td></tr>
+ * <tr><th colspan="4">attribute, aligned to 4 bytes</th></tr>
+ * <tr><td>0</td><td>1</td><td>name_len</td><td>bytes of the name without its beginning</td></tr>
+ * <tr><td>1</td><td>1</td><td>name_index</td><td>the number of the beginning, see {@link
+ * XattrPrefixes}; 0 hides the attribute</td></tr>
+ * <tr><td>2</td><td>2</td><td>value_size</td><td></td></tr>
+ * <tr><td>4</td><td></td><td>name, value</td><td></td></tr>
+ * </table>
+ */
+final class Xattrs {
+  private static final int HEADER_BYTES = 12;
+  private static final int ENTRY_BYTES = 4;
+  private static final int MAX_NAME_BYTES = 255;
+
+  private final Volume volume;
+  private final XattrPrefixes prefixes;
+  private final Inode inode;
+  private final SortedMap<String, byte[]> attributes = new TreeMap<>();
+
+  private Xattrs(Volume volume, XattrPrefixes prefixes, Inode inode) {
+    this.volume = volume;
+    this.prefixes = prefixes;
+    this.inode = inode;
+  }
+
+  /** The attributes of {@code inode} by their full names. */
+  static SortedMap<String, byte[]> read(Volume volume, XattrPrefixes prefixes, Inode inode)
+      throws IOException {
+    Xattrs xattrs = new Xattrs(volume, prefixes, inode);
+    if (inode.xattrSizeBytes() > 0) {
+      xattrs.readAll();
+    }
+    return xattrs.attributes;
+  }
+
+  private void readAll() throws IOException {
+    Metadata metadata = volume.metadata(inode.nid());
+    MemorySegment body =
+        metadata.read(inode.xattrPositionBytes(), inode.xattrSizeBytes(), this::place);
+    int shared = LittleEndian.u8(body, 4);
+    long position = HEADER_BYTES + 4L * shared;
+    if (position > body.byteSize()) {
+      throw corrupt("%d shared ids in %d bytes".formatted(shared, body.byteSize()));
+    }
+    while (position < body.byteSize()) {
+      // Both ends are multiples of 4, so there is room for the fields.
+      long end = position + entryBytes(body, position);
+      if (end > body.byteSize()) {
+        throw corrupt(
+            "an attribute ends at byte %d of %d of the inode's attributes"
+                .formatted(end, body.byteSize()));
+      }
+      add(body.asSlice(position, end - position));
+      position = end + 3 & -4;
+    }
+    Metadata pool =
+        volume.superblock().has(Feature.SHARED_EA_IN_METABOX)
+            ? volume.metabox()
+            : volume.metadata();
+    for (int i = 0; i < shared; i++) {
+      readShared(pool, LittleEndian.u32(body, HEADER_BYTES + 4L * i));
+    }
+  }
+
+  private void readShared(Metadata pool, long id) throws IOException {
+    long position = (volume.superblock().xattrBlock() << volume.superblock().blockBits()) + 4 * id;
+    MemorySegment fields =
+        pool.read(position, ENTRY_BYTES, () -> place() + ": shared attribute " + id);
+    add(pool.read(position, entryBytes(fields, 0), () -> place() + ": shared attribute " + id));
+  }
+
+  private static int entryBytes(MemorySegment bytes, long position) {
+    return ENTRY_BYTES + LittleEndian.u8(bytes, position) + LittleEndian.u16(bytes, position + 2);
+  }
+
+  private void add(MemorySegment entry) throws IOException {
+    int nameLength = LittleEndian.u8(entry, 0);
+    byte[] rest = entry.asSlice(ENTRY_BYTES, nameLength).toArray(ValueLayout.JAVA_BYTE);
+    byte[] name = prefixes.fullName(LittleEndian.u8(entry, 1), rest, place());
+    if (name == null) {
+      return;
+    }
+    checkName(name);
+    byte[] value = entry.asSlice(ENTRY_BYTES + nameLength).toArray(ValueLayout.JAVA_BYTE);
+    // mkfs.erofs can write a name twice; the kernel gives the first, the inode's own before shared.
+    attributes.putIfAbsent(ByteNames.toText(name), value);
+  }
+
+  private void checkName(byte[] name) throws CorruptDataException {
+    if (name.length > MAX_NAME_BYTES) {
+      throw corrupt(
+          "an attribute's name has %d bytes: expected at most %d".formatted(name.length, 255));
+    }
+    for (byte b : name) {
+      if (b == 0) {
+        throw corrupt("attribute %s has a zero byte in its name".formatted(ByteNames.quote(name)));
+      }
+    }
+  }
+
+  private CorruptDataException corrupt(String what) {
+    return new CorruptDataException(place() + ": " + what);
+  }
+
+  private String place() {
+    return "%s: extended attributes at byte 0x%x"
+        .formatted(inode.place(volume.name()), inode.xattrPositionBytes());
+  }
+}
