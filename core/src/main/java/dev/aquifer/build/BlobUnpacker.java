@@ -1,0 +1,103 @@
+package dev.aquifer.build;
+
+import dev.aquifer.format.BlobObject;
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
+import dev.aquifer.io.Sha256;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.HexFormat;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** Turns a blob object into the plain blob, which the kernel mounts by itself as a device. */
+public final class BlobUnpacker {
+  private static final int STEP_BYTES = 1 << 20;
+
+  private BlobUnpacker() {}
+
+  /**
+   * What was unpacked.
+   *
+   * @param id the blob's id
+   * @param plainBytes its size
+   */
+  public record Result(Sha256 id, long plainBytes) {}
+
+  /**
+   * Writes the plain bytes of the blob in {@code object} to {@code output}, each span proven. The
+   * file appears under its name when it is whole, and not at all after an error or a signal.
+   *
+   * @param expectedId the blob's id, or null to take the object's word for it
+   * @param force whether an existing regular file is replaced
+   * @throws dev.aquifer.io.CorruptDataException if {@code object} is no blob object, is damaged, or
+   *     holds another blob
+   * @throws RefusedException EEXIST, if there is something at {@code output}
+   */
+  public static Result unpack(Path object, Path output, @Nullable Sha256 expectedId, boolean force)
+      throws IOException {
+    boolean exists = Files.exists(output, LinkOption.NOFOLLOW_LINKS);
+    if (exists && !(force && Files.isRegularFile(output, LinkOption.NOFOLLOW_LINKS))) {
+      throw new RefusedException(
+          Errno.EEXIST,
+          force
+              ? output + ": is no regular file, so it is not replaced"
+              : output + ": exists already: expected a new name, or --force to replace it");
+    }
+    try (StoredBlob blob = StoredBlob.open(object, expectedId)) {
+      Path absolute = output.toAbsolutePath();
+      String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+      Path temporary =
+          absolute.resolveSibling("." + absolute.getFileName() + ".unpacking-" + random);
+      Thread hook = new Thread(() -> remove(temporary), "aquifer-unpack-cleanup");
+      Runtime.getRuntime().addShutdownHook(hook);
+      try {
+        copy(blob, temporary);
+        Files.move(
+            temporary,
+            absolute,
+            StandardCopyOption.ATOMIC_MOVE,
+            StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        remove(temporary);
+        removeHook(hook);
+      }
+      BlobObject found = blob.blob();
+      return new Result(found.table().id(), found.table().plainSizeBytes());
+    }
+  }
+
+  private static void copy(StoredBlob blob, Path target) throws IOException {
+    try (OutputFile file = OutputFile.create(target);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(STEP_BYTES, 8);
+      for (long done = 0; done < blob.sizeBytes(); done += STEP_BYTES) {
+        MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, blob.sizeBytes() - done));
+        blob.read(done, step);
+        file.write(done, step);
+      }
+    }
+  }
+
+  private static void remove(Path temporary) {
+    try {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      System.getLogger(BlobUnpacker.class.getName())
+          .log(System.Logger.Level.WARNING, temporary + ": could not be removed: " + e);
+    }
+  }
+
+  private static void removeHook(Thread hook) {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // The process is ending: the hook runs already.
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.LittleEndian;
+import dev.aquifer.io.Sha256;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes the bytes of a bootstrap from its first to its last, hashes them and writes them, if there
+ * is a file for them. The checksum of the superblock is put in while the first block is still in
+ * memory. Used by one thread.
+ */
+final class BootstrapOutput implements Closeable {
+  private static final int BUFFER_BYTES = 1 << 20;
+  private static final int CHECKSUM_AT = ImagePlan.SUPERBLOCK_AT + 4;
+
+  private final @Nullable OutputFile file;
+  private final Arena arena = Arena.ofConfined();
+  private final MemorySegment buffer = arena.allocate(BUFFER_BYTES, 64);
+  private final MessageDigest digest = Sha256.newDigest();
+  private long flushed;
+  private int used;
+
+  /** Writes to {@code file}, or only hashes. */
+  BootstrapOutput(@Nullable OutputFile file) {
+    this.file = file;
+  }
+
+  long positionBytes() {
+    return flushed + used;
+  }
+
+  /** The next {@code lengthBytes} bytes, zero until they are written; at most 512 KiB. */
+  MemorySegment next(int lengthBytes) throws IOException {
+    if (used + lengthBytes > BUFFER_BYTES) {
+      flush();
+    }
+    MemorySegment bytes = buffer.asSlice(used, lengthBytes);
+    bytes.fill((byte) 0);
+    used += lengthBytes;
+    return bytes;
+  }
+
+  /** Adds zeros up to {@code positionBytes}. */
+  void padTo(long positionBytes) throws IOException {
+    if (positionBytes < positionBytes()) {
+      throw new AssertionError(
+          "byte %d is planned but %d are written".formatted(positionBytes, positionBytes()));
+    }
+    while (positionBytes() < positionBytes) {
+      next((int) Math.min(positionBytes - positionBytes(), ImagePlan.BLOCK_BYTES));
+    }
+  }
+
+  private void flush() throws IOException {
+    MemorySegment bytes = buffer.asSlice(0, used);
+    if (flushed == 0) {
+      LittleEndian.put32(bytes, CHECKSUM_AT, checksum(bytes));
+    }
+    Sha256.update(digest, bytes);
+    if (file != null) {
+      file.write(flushed, bytes);
+    }
+    flushed += used;
+    used = 0;
+  }
+
+  /** CRC-32C without the final inversion, from the superblock to the end of its block. */
+  private static long checksum(MemorySegment bytes) {
+    CRC32C crc = new CRC32C();
+    crc.update(
+        bytes
+            .asSlice(
+                ImagePlan.SUPERBLOCK_AT, ImagePlan.BLOCK_BYTES - (long) ImagePlan.SUPERBLOCK_AT)
+            .asByteBuffer());
+    return ~crc.getValue();
+  }
+
+  /** Writes what is left; returns the digest of everything. */
+  Sha256 finish() throws IOException {
+    flush();
+    return Sha256.finish(digest);
+  }
+
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

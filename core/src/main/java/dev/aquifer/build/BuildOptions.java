@@ -1,0 +1,215 @@
+package dev.aquifer.build;
+
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How an image is built. The same tree and options give the same bytes, whatever {@code threads}
+ * is. Start from {@link #defaults()}.
+ *
+ * @param zstdLevel 1 (fast) to 19 (small); 0 stores spans plain
+ * @param spanBits spans have 2^spanBits bytes: 12 to 26
+ * @param dedupeChunkBits equal chunks of 2^dedupeChunkBits bytes are stored once: 12 to 26
+ * @param inlineMaxBytes regular files up to this size lie in the bootstrap: 0 to 4000
+ * @param threads how many read, hash and compress; 1 to 256
+ * @param timestamp the modification time that all files get, or null to keep theirs
+ * @param uuid the file system's UUID, or null to derive it from the content
+ * @param volumeName up to 15 bytes of UTF-8
+ * @param xattrs whether extended attributes are taken over
+ * @param force whether an existing image layout at the output is replaced
+ */
+public record BuildOptions(
+    int zstdLevel,
+    int spanBits,
+    int dedupeChunkBits,
+    int inlineMaxBytes,
+    int threads,
+    @Nullable Instant timestamp,
+    @Nullable UUID uuid,
+    String volumeName,
+    boolean xattrs,
+    boolean force) {
+  private static final int MAX_THREADS = 256;
+
+  /** More than these wait for the one thread that writes. */
+  private static final int USEFUL_THREADS = 16;
+
+  /** Checks every value. */
+  public BuildOptions {
+    check("zstd level", zstdLevel, 0, 19);
+    check("span bits", spanBits, 12, 26);
+    check("dedupe chunk bits", dedupeChunkBits, 12, 26);
+    check("inline limit", inlineMaxBytes, 0, 4000);
+    check("threads", threads, 1, MAX_THREADS);
+    if (volumeName.getBytes(java.nio.charset.StandardCharsets.UTF_8).length > 15
+        || volumeName.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException(
+          "volume name '" + volumeName + "': expected at most 15 bytes of UTF-8");
+    }
+  }
+
+  private static void check(String what, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw new IllegalArgumentException(
+          "%s %d: expected %d to %d".formatted(what, value, min, max));
+    }
+  }
+
+  /** The defaults; docs/decisions/0004-build-defaults.md says where they come from. */
+  public static BuildOptions defaults() {
+    int processors = Runtime.getRuntime().availableProcessors();
+    return new BuildOptions(
+        3, 20, 16, 2048, Math.min(processors, USEFUL_THREADS), null, null, "", true, false);
+  }
+
+  /** The same with another {@link #zstdLevel}. */
+  public BuildOptions withZstdLevel(int value) {
+    return new BuildOptions(
+        value,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        uuid,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another {@link #spanBits}. */
+  public BuildOptions withSpanBits(int value) {
+    return new BuildOptions(
+        zstdLevel,
+        value,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        uuid,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another {@link #dedupeChunkBits}. */
+  public BuildOptions withDedupeChunkBits(int value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        value,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        uuid,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another {@link #inlineMaxBytes}. */
+  public BuildOptions withInlineMaxBytes(int value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        value,
+        threads,
+        timestamp,
+        uuid,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another count of {@link #threads}. */
+  public BuildOptions withThreads(int value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        value,
+        timestamp,
+        uuid,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another {@link #timestamp}. */
+  public BuildOptions withTimestamp(@Nullable Instant value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        value,
+        uuid,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another {@link #uuid}. */
+  public BuildOptions withUuid(@Nullable UUID value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        value,
+        volumeName,
+        xattrs,
+        force);
+  }
+
+  /** The same with another {@link #volumeName}. */
+  public BuildOptions withVolumeName(String value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        uuid,
+        value,
+        xattrs,
+        force);
+  }
+
+  /** The same with or without {@link #xattrs}. */
+  public BuildOptions withXattrs(boolean value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        uuid,
+        volumeName,
+        value,
+        force);
+  }
+
+  /** The same with or without {@link #force}. */
+  public BuildOptions withForce(boolean value) {
+    return new BuildOptions(
+        zstdLevel,
+        spanBits,
+        dedupeChunkBits,
+        inlineMaxBytes,
+        threads,
+        timestamp,
+        uuid,
+        volumeName,
+        xattrs,
+        value);
+  }
+}

@@ -1,0 +1,114 @@
+package dev.aquifer.build;
+
+import java.util.Arrays;
+
+/**
+ * Where the chunks of a file lie. An address is the number of a blob in its upper 16 bits and a
+ * block of it in the lower 48; {@link #HOLE} stands for zeros that lie nowhere.
+ */
+final class ChunkMap {
+  static final long HOLE = -1;
+
+  /** Blocks have 2^12 bytes. */
+  static final int BLOCK_BITS = 12;
+
+  /** Five bits on disk say by how many powers of two a chunk is larger than a block. */
+  static final int MAX_CHUNK_BITS = BLOCK_BITS + 31;
+
+  private static final int BLOB_SHIFT = 48;
+
+  /** A file's map shall not have more entries than this if larger chunks avoid it. */
+  private static final int FAVOURED_COUNT = 1 << 18;
+
+  private static final int LARGEST_DATA_CHUNK_BITS = 26;
+  private static final long MAX_COUNT = 1 << 24;
+
+  private int chunkBits;
+  private long[] addresses;
+
+  private ChunkMap(int chunkBits, long[] addresses) {
+    this.chunkBits = chunkBits;
+    this.addresses = addresses;
+  }
+
+  /** A map of holes. */
+  static ChunkMap holes(long sizeBytes, int chunkBits) {
+    long[] addresses = new long[Math.toIntExact(count(sizeBytes, chunkBits))];
+    Arrays.fill(addresses, HOLE);
+    return new ChunkMap(chunkBits, addresses);
+  }
+
+  /** The map of a file that is one hole: as few entries as can be. */
+  static ChunkMap hole(long sizeBytes) {
+    int bits = Math.max(BLOCK_BITS, 64 - Long.numberOfLeadingZeros(sizeBytes - 1));
+    return holes(sizeBytes, Math.min(bits, MAX_CHUNK_BITS));
+  }
+
+  /**
+   * The size of chunk in which a file is searched for equal data: 2^dedupeChunkBits, and more for
+   * files so large that their map would be; -1 if a file is too large for any.
+   */
+  static int chunkBits(long sizeBytes, int dedupeChunkBits) {
+    int bits = dedupeChunkBits;
+    while (bits < LARGEST_DATA_CHUNK_BITS && count(sizeBytes, bits) > FAVOURED_COUNT) {
+      bits++;
+    }
+    return count(sizeBytes, bits) > MAX_COUNT ? -1 : bits;
+  }
+
+  private static long count(long sizeBytes, int chunkBits) {
+    return (sizeBytes - 1 >>> chunkBits) + 1;
+  }
+
+  static long address(int blob, long block) {
+    return (long) blob << BLOB_SHIFT | block;
+  }
+
+  static int blob(long address) {
+    return (int) (address >>> BLOB_SHIFT);
+  }
+
+  static long block(long address) {
+    return address & (1L << BLOB_SHIFT) - 1;
+  }
+
+  void set(int chunk, long address) {
+    addresses[chunk] = address;
+  }
+
+  int chunkBits() {
+    return chunkBits;
+  }
+
+  int count() {
+    return addresses.length;
+  }
+
+  long address(int chunk) {
+    return addresses[chunk];
+  }
+
+  /** Makes chunks as large as the data's neighbourhood allows, so that the map gets shorter. */
+  void merge() {
+    while (addresses.length > 1 && chunkBits < MAX_CHUNK_BITS && pairsAreNeighbours()) {
+      long[] merged = new long[(addresses.length + 1) / 2];
+      for (int i = 0; i < merged.length; i++) {
+        merged[i] = addresses[2 * i];
+      }
+      addresses = merged;
+      chunkBits++;
+    }
+  }
+
+  private boolean pairsAreNeighbours() {
+    long step = 1L << chunkBits - BLOCK_BITS;
+    for (int i = 0; i + 1 < addresses.length; i += 2) {
+      long first = addresses[i];
+      long wanted = first == HOLE ? HOLE : first + step;
+      if (addresses[i + 1] != wanted) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

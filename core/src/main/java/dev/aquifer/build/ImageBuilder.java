@@ -1,0 +1,236 @@
+package dev.aquifer.build;
+
+import dev.aquifer.format.Descriptor;
+import dev.aquifer.format.ImageManifest;
+import dev.aquifer.io.Sha256;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Builds images: {@link TreeReader}, {@link Chunker} and {@link BlobWriter}, {@link ImagePlan},
+ * {@link ImageWriter}, {@link ImageChecker}, in this order.
+ */
+public final class ImageBuilder {
+  private final SourceTree source;
+  private final List<ReuseImage> images;
+  private final BuildOptions options;
+  private final LayoutOutput layout;
+
+  private ImageBuilder(
+      SourceTree source, List<ReuseImage> images, BuildOptions options, LayoutOutput layout) {
+    this.source = source;
+    this.images = images;
+    this.options = options;
+    this.layout = layout;
+  }
+
+  /**
+   * Builds an image of {@code tree} as an OCI image layout.
+   *
+   * <p>All is written to a hidden directory beside {@code output} that takes its name at the end;
+   * after an error, an interrupt or a SIGTERM nothing of it is left.
+   *
+   * @param tree what the image shall hold; stays open
+   * @param output where the layout goes; must not exist, or be an image layout with {@link
+   *     BuildOptions#force}; directories above it are made
+   * @param reuse earlier images whose blobs may be referred to; stay open
+   * @throws dev.aquifer.io.RefusedException EEXIST, if there is something at {@code output}
+   * @throws IOException if the tree can't be read, changes meanwhile, can't be represented, or the
+   *     output can't be written
+   */
+  public static BuildResult build(
+      SourceTree tree, Path output, List<ReuseImage> reuse, BuildOptions options)
+      throws IOException {
+    long start = System.nanoTime();
+    try (LayoutOutput layout = LayoutOutput.create(output, options.force())) {
+      return new ImageBuilder(tree, List.copyOf(reuse), options, layout).build(start);
+    }
+  }
+
+  private static ThreadPoolExecutor pool(int threads) {
+    return new ThreadPoolExecutor(
+        threads,
+        threads,
+        0,
+        TimeUnit.SECONDS,
+        new LinkedBlockingQueue<>(),
+        Thread.ofPlatform().daemon().name("aquifer-build-", 1).factory());
+  }
+
+  /**
+   * Waits until no task runs. They are not interrupted, since that would close the files that they
+   * read; what has not begun is dropped.
+   */
+  private static void end(ThreadPoolExecutor pool) {
+    pool.getQueue().clear();
+    pool.shutdown();
+    boolean interrupted = false;
+    boolean ended = false;
+    while (!ended) {
+      try {
+        // Each task is short.
+        ended = pool.awaitTermination(1, TimeUnit.MINUTES);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private BuildResult build(long startNanos) throws IOException {
+    try (Spool spool = Spool.create(layout.scratch("spool"))) {
+      Tree tree = TreeReader.read(source, spool, options.xattrs(), layout.key());
+      Data data = readData(tree, spool);
+      List<Stored> stored = store(data);
+      int[] deviceOfBlob = new int[data.reused.blobs().size() + 1];
+      for (int i = 0; i < stored.size(); i++) {
+        deviceOfBlob[stored.get(i).blob] = i + 1;
+      }
+      List<Device> devices = stored.stream().map(Stored::device).toList();
+      Descriptor bootstrap = writeBootstrap(tree, spool, devices, deviceOfBlob);
+      Descriptor manifest = writeManifest(bootstrap, stored);
+      spool.close();
+      layout.commit(manifest);
+      return new BuildResult(
+          manifest.digest(),
+          bootstrap.digest(),
+          bootstrap.sizeBytes(),
+          stored.stream().map(Stored::result).toList(),
+          tree.counts(),
+          data.count.result(images, data.reused),
+          Duration.ofNanos(System.nanoTime() - startNanos));
+    }
+  }
+
+  /** What became of the data of the regular files; {@code object} is the own blob's file. */
+  private record Data(ReusedBlobs reused, DataCount count, Path object, BlobWriter.Written own) {}
+
+  private Data readData(Tree tree, Spool spool) throws IOException {
+    ThreadPoolExecutor pool = pool(options.threads());
+    // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
+    Arena arena = Arena.ofShared();
+    Path object = layout.scratch("object");
+    try (BlobWriter blob = new BlobWriter(object, options, pool, arena)) {
+      ChunkIndex index = new ChunkIndex();
+      ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
+      DataCount count = new DataCount(reused.blobs().size());
+      new Chunker(source, spool, index, blob, options, pool, arena, count).run(tree);
+      return new Data(reused, count, object, blob.finish());
+    } finally {
+      end(pool);
+      arena.close();
+    }
+  }
+
+  /**
+   * A blob in the layout.
+   *
+   * @param blob its number in chunk addresses
+   * @param reusedFrom the image it comes from, or empty
+   */
+  private record Stored(
+      int blob, Descriptor object, Sha256 id, long plainBytes, String reusedFrom) {
+    Device device() {
+      return new Device(id, plainBytes >>> ChunkMap.BLOCK_BITS);
+    }
+
+    BuildResult.Blob result() {
+      return new BuildResult.Blob(id, object.digest(), plainBytes, object.sizeBytes(), reusedFrom);
+    }
+  }
+
+  /** Puts the own blob and the reused ones that are needed into the layout, in device order. */
+  private List<Stored> store(Data data) throws IOException {
+    List<Stored> stored = new ArrayList<>();
+    BlobWriter.Written own = data.own;
+    if (own.table().plainSizeBytes() > 0) {
+      stored.add(
+          new Stored(
+              Chunker.OWN_BLOB,
+              addBlob(data.object, own),
+              own.table().id(),
+              own.table().plainSizeBytes(),
+              ""));
+    } else {
+      Files.delete(data.object);
+    }
+    for (ReusedBlobs.Blob blob : data.reused.blobs()) {
+      if (data.count.reused(blob.number()) > 0) {
+        layout.addObject(blob.image().object(blob.object()), blob.object());
+        stored.add(
+            new Stored(
+                blob.number(),
+                blob.object(),
+                blob.id(),
+                blob.stored().sizeBytes(),
+                blob.image().name()));
+      }
+    }
+    return stored;
+  }
+
+  private Descriptor addBlob(Path object, BlobWriter.Written own) throws IOException {
+    return layout.add(
+        object,
+        ImageManifest.BLOB_TYPE,
+        own.digest(),
+        own.sizeBytes(),
+        Map.of(
+            ImageManifest.BLOB_ID,
+            own.table().id().toString(),
+            ImageManifest.TAIL_OFFSET,
+            Long.toString(own.tailOffset())));
+  }
+
+  private Descriptor writeBootstrap(
+      Tree tree, Spool spool, List<Device> devices, int[] deviceOfBlob) throws IOException {
+    if (devices.size() > ImagePlan.MAX_DEVICES) {
+      throw new IOException(
+          "the image would refer to %d blobs: expected at most %d; reuse fewer images"
+              .formatted(devices.size(), ImagePlan.MAX_DEVICES));
+    }
+    ImagePlan plan = ImagePlan.of(tree, devices, options.timestamp());
+    Path file = layout.scratch("bootstrap");
+    Sha256 digest;
+    Sha256 spooled = spool.finish();
+    try (OutputFile output = OutputFile.create(file)) {
+      digest = ImageWriter.write(plan, spool, spooled, deviceOfBlob, options, output);
+    }
+    ImageChecker.check(plan, spool, deviceOfBlob, file);
+    return layout.add(
+        file,
+        ImageManifest.BOOTSTRAP_TYPE,
+        digest,
+        plan.blocks() * ImagePlan.BLOCK_BYTES,
+        Map.of());
+  }
+
+  private Descriptor writeManifest(Descriptor bootstrap, List<Stored> stored) throws IOException {
+    // What other tools want to see of an image; Aquifer itself does not read it.
+    StringBuilder config =
+        new StringBuilder(
+            "{\"architecture\":\"unknown\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"");
+    config.append(bootstrap.digest());
+    List<Descriptor> objects = stored.stream().map(Stored::object).toList();
+    for (Descriptor object : objects) {
+      config.append("\",\"").append(object.digest());
+    }
+    config.append("\"]}}");
+    Descriptor configObject =
+        layout.add(config.toString().getBytes(StandardCharsets.UTF_8), ImageManifest.CONFIG_TYPE);
+    return layout.add(
+        new ImageManifest(configObject, bootstrap, objects).toJson(), ImageManifest.MEDIA_TYPE);
+  }
+}

@@ -1,0 +1,160 @@
+package dev.aquifer.build;
+
+import dev.aquifer.image.Directory;
+import dev.aquifer.image.Extent;
+import dev.aquifer.image.Image;
+import dev.aquifer.image.Inode;
+import dev.aquifer.io.ByteSource;
+import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.FileSource;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/**
+ * Reads a bootstrap back through the reader and compares it with what was planned: the checksum of
+ * the superblock, device slots, every inode with all its fields, every name of every directory, the
+ * count of extended attributes, targets of links, inline data, and where every chunk lies. The data
+ * in blobs is not read again: its digests were made from what was written.
+ */
+final class ImageChecker {
+  private final ImagePlan plan;
+  private final Spool spool;
+  private final int[] deviceOfBlob;
+  private final Image image;
+  private final MemorySegment planned;
+
+  private ImageChecker(
+      ImagePlan plan, Spool spool, int[] deviceOfBlob, Image image, MemorySegment planned) {
+    this.plan = plan;
+    this.spool = spool;
+    this.deviceOfBlob = deviceOfBlob;
+    this.image = image;
+    this.planned = planned;
+  }
+
+  /**
+   * Checks {@code bootstrap}.
+   *
+   * @throws CorruptDataException if it is not as planned: a fault of this program or of the disk
+   */
+  static void check(ImagePlan plan, Spool spool, int[] deviceOfBlob, Path bootstrap)
+      throws IOException {
+    try (FileSource source = FileSource.open(bootstrap);
+        Arena arena = Arena.ofConfined()) {
+      new ImageChecker(
+              plan,
+              spool,
+              deviceOfBlob,
+              Image.open(source),
+              arena.allocate(2L * ImagePlan.BLOCK_BYTES))
+          .check();
+    }
+  }
+
+  private void check() throws IOException {
+    require(image.superblock().inodes() == plan.byNid().size(), "count of inodes");
+    require(image.superblock().blocks() == plan.blocks(), "count of blocks");
+    require(image.root().nid() == plan.tree().root().nid, "root");
+    require(image.deviceSlots().size() == plan.devices().size(), "count of devices");
+    for (int i = 0; i < plan.devices().size(); i++) {
+      Device device = plan.devices().get(i);
+      require(
+          image.deviceSlots().get(i).tag().equals(device.id().hex())
+              && image.deviceSlots().get(i).blocks() == device.blocks(),
+          "device slot " + (i + 1));
+    }
+    for (Node node : plan.byNid()) {
+      checkNode(node, image.inode(node.nid));
+    }
+  }
+
+  private void checkNode(Node node, Inode inode) throws IOException {
+    FileStat stat = node.stat();
+    require(
+        inode.mode() == stat.mode()
+            && inode.uid() == stat.uid()
+            && inode.gid() == stat.gid()
+            && inode.nlink() == node.nlink
+            && inode.sizeBytes() == node.sizeBytes()
+            && inode.mtimeSeconds() == plan.mtimeSeconds(node)
+            && inode.mtimeNanos() == plan.mtimeNanos(node),
+        node);
+    if (stat.isDevice()) {
+      require(FileStat.rdev(inode.rdevMajor(), inode.rdevMinor()) == stat.rdev(), node);
+    }
+    require(image.xattrs(inode).size() == node.xattrs.count(), node);
+    if (node instanceof Node.Directory directory) {
+      checkNames(directory, image.directory(inode));
+    } else if (node.chunks != null) {
+      checkChunks(node, node.chunks, inode);
+    } else if (node.spooledAt != Node.NOWHERE) {
+      checkSpooled(node, image.open(inode));
+    }
+  }
+
+  private void checkNames(Node.Directory node, Directory directory) throws IOException {
+    int[] count = {0};
+    directory.forEach(
+        entry -> {
+          int i = count[0]++;
+          require(
+              i < node.names.length
+                  && Arrays.equals(entry.name(), node.names[i])
+                  && entry.nid() == node.children[i].nid,
+              node);
+        });
+    require(count[0] == node.names.length, node);
+  }
+
+  private void checkSpooled(Node node, ByteSource data) throws IOException {
+    int length = (int) node.sizeBytes();
+    MemorySegment expected = planned.asSlice(0, length);
+    MemorySegment found = planned.asSlice(ImagePlan.BLOCK_BYTES, length);
+    spool.read(node.spooledAt, length, expected, 0);
+    data.read(0, found);
+    require(expected.mismatch(found) < 0, node);
+  }
+
+  private void checkChunks(Node node, ChunkMap chunks, Inode inode) throws IOException {
+    long size = node.sizeBytes();
+    for (long at = 0; at < size; ) {
+      Extent extent = image.map(inode, at);
+      long end = at + extent.lengthBytes();
+      while (at < end) {
+        checkChunk(node, chunks, at, extent);
+        at = Math.min(end, (at >>> chunks.chunkBits()) + 1 << chunks.chunkBits());
+      }
+    }
+  }
+
+  private void checkChunk(Node node, ChunkMap chunks, long at, Extent extent)
+      throws CorruptDataException {
+    long address = chunks.address((int) (at >>> chunks.chunkBits()));
+    boolean isRight =
+        switch (extent) {
+          case Extent.Hole _ -> address == ChunkMap.HOLE;
+          case Extent.Plain plain ->
+              address != ChunkMap.HOLE
+                  && plain.device() == deviceOfBlob[ChunkMap.blob(address)]
+                  && plain.addressBytes() + (at - plain.fileOffsetBytes())
+                      == (ChunkMap.block(address) << ChunkMap.BLOCK_BITS)
+                          + (at & (1L << chunks.chunkBits()) - 1);
+        };
+    require(isRight, node);
+  }
+
+  private void require(boolean isRight, Node node) throws CorruptDataException {
+    require(isRight, node.entry.toString());
+  }
+
+  private void require(boolean isRight, String what) throws CorruptDataException {
+    if (!isRight) {
+      throw new CorruptDataException(
+          "%s: %s: the bootstrap read back is not what was written: please report this"
+              .formatted(image.name(), what));
+    }
+  }
+}

@@ -1,0 +1,330 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.LittleEndian;
+import dev.aquifer.io.Sha256;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.UUID;
+
+/** Writes the bootstrap that an {@link ImagePlan} describes, front to back. */
+final class ImageWriter {
+  private static final long MAGIC = 0xE0F5E1E2L;
+  private static final int COMPAT_CHECKSUM = 0x1;
+  private static final int COMPAT_MTIME = 0x2;
+  private static final int COMPAT_XATTR_FILTER = 0x4;
+  private static final int INCOMPAT_CHUNKED_FILE = 0x4;
+  private static final int INCOMPAT_DEVICE_TABLE = 0x8;
+  private static final int CHUNK_FORMAT_INDEXES = 0x20;
+  private static final long NO_BLOCK = 0xffffffffL;
+  private static final int INDEXES_AT_ONCE = 4096;
+
+  private final ImagePlan plan;
+  private final Spool spool;
+  private final int[] deviceOfBlob;
+  private final String volumeName;
+  private final UUID uuid;
+  private final BootstrapOutput output;
+
+  /** Without a file: nothing is written, and the spool's bytes are left out. */
+  private final boolean isRehearsal;
+
+  private long serial;
+
+  private ImageWriter(
+      ImagePlan plan,
+      Spool spool,
+      int[] deviceOfBlob,
+      String volumeName,
+      UUID uuid,
+      BootstrapOutput output,
+      boolean isRehearsal) {
+    this.plan = plan;
+    this.spool = spool;
+    this.deviceOfBlob = deviceOfBlob;
+    this.volumeName = volumeName;
+    this.uuid = uuid;
+    this.output = output;
+    this.isRehearsal = isRehearsal;
+  }
+
+  /**
+   * Writes the bootstrap to {@code file}.
+   *
+   * @param spoolDigest the digest of all that is in {@code spool}
+   * @param deviceOfBlob the device id of each blob number in chunk addresses
+   * @return the bootstrap's digest
+   */
+  static Sha256 write(
+      ImagePlan plan,
+      Spool spool,
+      Sha256 spoolDigest,
+      int[] deviceOfBlob,
+      BuildOptions options,
+      OutputFile file)
+      throws IOException {
+    UUID uuid = options.uuid();
+    if (uuid == null) {
+      uuid = uuidOf(rehearse(plan, spool, deviceOfBlob, options), spoolDigest);
+    }
+    try (BootstrapOutput output = new BootstrapOutput(file)) {
+      return new ImageWriter(plan, spool, deviceOfBlob, options.volumeName(), uuid, output, false)
+          .write();
+    }
+  }
+
+  /** The digest of all metadata; with the spool's it stands for the whole content. */
+  private static Sha256 rehearse(
+      ImagePlan plan, Spool spool, int[] deviceOfBlob, BuildOptions options) throws IOException {
+    try (BootstrapOutput output = new BootstrapOutput(null)) {
+      return new ImageWriter(
+              plan, spool, deviceOfBlob, options.volumeName(), new UUID(0, 0), output, true)
+          .write();
+    }
+  }
+
+  /** A UUID of version 8: its other bits are the first of a digest. */
+  private static UUID uuidOf(Sha256 metadata, Sha256 spooled) {
+    byte[] both = new byte[2 * Sha256.SIZE_BYTES];
+    System.arraycopy(metadata.bytes(), 0, both, 0, Sha256.SIZE_BYTES);
+    System.arraycopy(spooled.bytes(), 0, both, Sha256.SIZE_BYTES, Sha256.SIZE_BYTES);
+    MemorySegment digest = MemorySegment.ofArray(Sha256.hash(both).bytes());
+    return new UUID(
+        LittleEndian.u64(digest, 0) & ~0xf000L | 0x8000L,
+        LittleEndian.u64(digest, 8) >>> 2 | 1L << 63);
+  }
+
+  private Sha256 write() throws IOException {
+    output.padTo(ImagePlan.SUPERBLOCK_AT);
+    writeSuperblock(output.next(ImagePlan.DEVICES_AT - ImagePlan.SUPERBLOCK_AT));
+    writeDevices();
+    for (Node node : plan.byNid()) {
+      writeNode(node);
+    }
+    output.padTo(plan.sharedXattrsAt());
+    for (XattrTable.Entry xattr : plan.tree().xattrs().shared()) {
+      xattr.write(output.next(xattr.sizeBytes()), 0);
+    }
+    for (Node node : plan.flat()) {
+      output.padTo(node.startBlock * ImagePlan.BLOCK_BYTES);
+      writeBlocks(node);
+    }
+    output.padTo(plan.blocks() * ImagePlan.BLOCK_BYTES);
+    return output.finish();
+  }
+
+  /**
+   *
+   *
+   * <table>
+   * <caption>superblock, at byte 1024, little endian; what is not listed is 0</caption>
+   * <tr><th>offset</th><th>width</th><th>field</th></tr>
+   * <tr><td>0</td><td>4</td><td>magic</td></tr>
+   * <tr><td>4</td><td>4</td><td>checksum, see {@link BootstrapOutput}</td></tr>
+   * <tr><td>8</td><td>4</td><td>compatible features</td></tr>
+   * <tr><td>12</td><td>1</td><td>block size, as a power of two</td></tr>
+   * <tr><td>14</td><td>2</td><td>nid of the root</td></tr>
+   * <tr><td>16</td><td>8</td><td>count of inodes</td></tr>
+   * <tr><td>24</td><td>8</td><td>time of compact inodes in seconds</td></tr>
+   * <tr><td>32</td><td>4</td><td>its nanoseconds</td></tr>
+   * <tr><td>36</td><td>4</td><td>count of blocks</td></tr>
+   * <tr><td>40</td><td>4</td><td>block from which nids count: 0</td></tr>
+   * <tr><td>44</td><td>4</td><td>block from which ids of shared attributes count</td></tr>
+   * <tr><td>48</td><td>16</td><td>UUID</td></tr>
+   * <tr><td>64</td><td>16</td><td>volume name</td></tr>
+   * <tr><td>80</td><td>4</td><td>incompatible features</td></tr>
+   * <tr><td>86</td><td>2</td><td>count of device slots</td></tr>
+   * <tr><td>88</td><td>2</td><td>where they are, in units of 128 bytes</td></tr>
+   * </table>
+   */
+  private void writeSuperblock(MemorySegment dst) {
+    boolean hasXattrs = !plan.tree().xattrs().isEmpty();
+    int devices = plan.devices().size();
+    LittleEndian.put32(dst, 0, MAGIC);
+    LittleEndian.put32(
+        dst, 8, COMPAT_CHECKSUM | COMPAT_MTIME | (hasXattrs ? COMPAT_XATTR_FILTER : 0));
+    LittleEndian.put8(dst, 12, ChunkMap.BLOCK_BITS);
+    LittleEndian.put16(dst, 14, Math.toIntExact(plan.tree().root().nid));
+    LittleEndian.put64(dst, 16, plan.byNid().size());
+    LittleEndian.put64(dst, 24, plan.epochSeconds());
+    LittleEndian.put32(dst, 32, plan.epochNanos());
+    LittleEndian.put32(dst, 36, plan.blocks());
+    LittleEndian.put32(dst, 44, plan.sharedXattrsAt() / ImagePlan.BLOCK_BYTES);
+    putBigEndian(dst, 48, uuid.getMostSignificantBits());
+    putBigEndian(dst, 56, uuid.getLeastSignificantBits());
+    byte[] name = volumeName.getBytes(StandardCharsets.UTF_8);
+    MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, 64, name.length);
+    LittleEndian.put32(
+        dst,
+        80,
+        (plan.hasChunks() ? INCOMPAT_CHUNKED_FILE : 0) | (devices > 0 ? INCOMPAT_DEVICE_TABLE : 0));
+    LittleEndian.put16(dst, 86, devices);
+    LittleEndian.put16(dst, 88, devices > 0 ? ImagePlan.DEVICES_AT / ImagePlan.DEVICE_BYTES : 0);
+  }
+
+  private static void putBigEndian(MemorySegment dst, long offset, long value) {
+    LittleEndian.put64(dst, offset, Long.reverseBytes(value));
+  }
+
+  /**
+   * Each device gets a place in one flat address space behind the bootstrap. Nothing here uses it,
+   * but it makes a kernel that was given no devices look beyond the bootstrap's end and fail,
+   * instead of taking metadata for data.
+   */
+  private void writeDevices() throws IOException {
+    long uniaddr = plan.blocks();
+    for (Device device : plan.devices()) {
+      MemorySegment slot = output.next(ImagePlan.DEVICE_BYTES);
+      byte[] tag = device.id().hex().getBytes(StandardCharsets.US_ASCII);
+      MemorySegment.copy(tag, 0, slot, ValueLayout.JAVA_BYTE, 0, tag.length);
+      LittleEndian.put32(slot, 64, device.blocks());
+      LittleEndian.put32(slot, 68, uniaddr);
+      uniaddr += device.blocks();
+    }
+  }
+
+  private void writeNode(Node node) throws IOException {
+    output.padTo(node.nid * Slots.SLOT_BYTES);
+    serial++;
+    if (node.isExtended) {
+      writeExtended(node, output.next(ImagePlan.EXTENDED_BYTES));
+    } else {
+      writeCompact(node, output.next(ImagePlan.COMPACT_BYTES));
+    }
+    int xattrBytes = node.xattrs.bodyBytes();
+    if (xattrBytes > 0) {
+      node.xattrs.write(output.next(xattrBytes));
+    }
+    if (node.chunks != null) {
+      output.padTo(node.nid * Slots.SLOT_BYTES + ImagePlan.chunkIndexOffset(node));
+      writeChunkIndexes(node.chunks);
+    } else {
+      writeInline(node);
+    }
+  }
+
+  /**
+   *
+   *
+   * <table>
+   * <caption>compact inode, little endian</caption>
+   * <tr><th>offset</th><th>width</th><th>field</th></tr>
+   * <tr><td>0</td><td>2</td><td>format: bit 0 extended, bits 1 to 3 layout</td></tr>
+   * <tr><td>2</td><td>2</td><td>xattr icount</td></tr>
+   * <tr><td>4</td><td>2</td><td>mode</td></tr>
+   * <tr><td>6</td><td>2</td><td>nlink</td></tr>
+   * <tr><td>8</td><td>4</td><td>size</td></tr>
+   * <tr><td>16</td><td>4</td><td>start block, device number or chunk format</td></tr>
+   * <tr><td>20</td><td>4</td><td>serial number</td></tr>
+   * <tr><td>24</td><td>2</td><td>uid</td></tr>
+   * <tr><td>26</td><td>2</td><td>gid</td></tr>
+   * </table>
+   */
+  private void writeCompact(Node node, MemorySegment dst) {
+    FileStat stat = node.stat();
+    writeCommon(node, dst);
+    LittleEndian.put16(dst, 6, node.nlink);
+    LittleEndian.put32(dst, 8, node.sizeBytes());
+    LittleEndian.put16(dst, 24, (int) stat.uid());
+    LittleEndian.put16(dst, 26, (int) stat.gid());
+  }
+
+  /**
+   *
+   *
+   * <table>
+   * <caption>extended inode, little endian; the first fields are those of the compact one</caption>
+   * <tr><th>offset</th><th>width</th><th>field</th></tr>
+   * <tr><td>8</td><td>8</td><td>size</td></tr>
+   * <tr><td>16</td><td>4</td><td>start block, device number or chunk format</td></tr>
+   * <tr><td>20</td><td>4</td><td>serial number</td></tr>
+   * <tr><td>24</td><td>4</td><td>uid</td></tr>
+   * <tr><td>28</td><td>4</td><td>gid</td></tr>
+   * <tr><td>32</td><td>8</td><td>mtime in seconds</td></tr>
+   * <tr><td>40</td><td>4</td><td>nanoseconds of the mtime</td></tr>
+   * <tr><td>44</td><td>4</td><td>nlink</td></tr>
+   * </table>
+   */
+  private void writeExtended(Node node, MemorySegment dst) {
+    FileStat stat = node.stat();
+    writeCommon(node, dst);
+    LittleEndian.put64(dst, 8, node.sizeBytes());
+    LittleEndian.put32(dst, 24, stat.uid());
+    LittleEndian.put32(dst, 28, stat.gid());
+    LittleEndian.put64(dst, 32, plan.mtimeSeconds(node));
+    LittleEndian.put32(dst, 40, plan.mtimeNanos(node));
+    LittleEndian.put32(dst, 44, node.nlink);
+  }
+
+  private void writeCommon(Node node, MemorySegment dst) {
+    LittleEndian.put16(dst, 0, (node.isExtended ? 1 : 0) | node.layout.number << 1);
+    LittleEndian.put16(dst, 2, node.xattrs.icount());
+    LittleEndian.put16(dst, 4, node.stat().mode());
+    LittleEndian.put32(dst, 16, union(node));
+    LittleEndian.put32(dst, 20, serial);
+  }
+
+  private static long union(Node node) {
+    if (node.stat().isDevice()) {
+      return node.stat().rdev();
+    }
+    if (node.chunks != null) {
+      return (node.chunks.chunkBits() - ChunkMap.BLOCK_BITS) | CHUNK_FORMAT_INDEXES;
+    }
+    if (node.startBlock != Node.NOWHERE) {
+      return node.startBlock;
+    }
+    return node.stat().isRegular() && node.sizeBytes() == 0 ? NO_BLOCK : 0;
+  }
+
+  /**
+   * A chunk index: upper half of a 48-bit block u16 (unused), device u16, block u32. A hole has a
+   * block of all ones.
+   */
+  private void writeChunkIndexes(ChunkMap chunks) throws IOException {
+    for (int first = 0; first < chunks.count(); first += INDEXES_AT_ONCE) {
+      int count = Math.min(chunks.count() - first, INDEXES_AT_ONCE);
+      MemorySegment dst = output.next(count * ImagePlan.CHUNK_INDEX_BYTES);
+      for (int i = 0; i < count; i++) {
+        long at = (long) i * ImagePlan.CHUNK_INDEX_BYTES;
+        long address = chunks.address(first + i);
+        if (address == ChunkMap.HOLE) {
+          LittleEndian.put32(dst, at + 4, NO_BLOCK);
+        } else {
+          LittleEndian.put16(dst, at + 2, deviceOfBlob[ChunkMap.blob(address)]);
+          LittleEndian.put32(dst, at + 4, ChunkMap.block(address));
+        }
+      }
+    }
+  }
+
+  private void writeInline(Node node) throws IOException {
+    int length = ImagePlan.inlineBytes(node);
+    if (length == 0) {
+      return;
+    }
+    MemorySegment dst = output.next(length);
+    if (node instanceof Node.Directory directory) {
+      DirectoryBlocks blocks = new DirectoryBlocks(directory);
+      blocks.write(blocks.count() - 1, dst);
+    } else if (!isRehearsal) {
+      spool.read(node.spooledAt, length, dst, 0);
+    }
+  }
+
+  private void writeBlocks(Node node) throws IOException {
+    if (node instanceof Node.Directory directory) {
+      DirectoryBlocks blocks = new DirectoryBlocks(directory);
+      for (int i = 0; i < ImagePlan.flatBlocks(node); i++) {
+        blocks.write(i, output.next(ImagePlan.BLOCK_BYTES));
+      }
+    } else {
+      int length = (int) node.sizeBytes();
+      MemorySegment dst = output.next(length);
+      if (!isRehearsal) {
+        spool.read(node.spooledAt, length, dst, 0);
+      }
+    }
+  }
+}

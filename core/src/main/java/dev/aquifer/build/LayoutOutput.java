@@ -1,0 +1,319 @@
+package dev.aquifer.build;
+
+import dev.aquifer.format.Descriptor;
+import dev.aquifer.format.ImageManifest;
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
+import dev.aquifer.io.Sha256;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * An OCI image layout that is being written: a hidden directory beside its final place, which it
+ * takes when it is whole. If it never is, nothing is left of it, also when the process is told to
+ * end.
+ */
+final class LayoutOutput implements Closeable {
+  private enum State {
+    /** Files are added. */
+    OPEN,
+    /** The directory is getting its final name: too late to give it up. */
+    COMMITTING,
+    /** It is there, or gone. */
+    DONE
+  }
+
+  private static final int DELETE_ATTEMPTS = 100;
+  private static final long COMMIT_SECONDS = 20;
+
+  private final Path output;
+  private final Path directory;
+  private final boolean force;
+
+  /** Directories that were made on the way to the output, the outermost last. */
+  private final Deque<Path> madeParents;
+
+  private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
+  private final CountDownLatch committed = new CountDownLatch(1);
+  private final Thread hook = new Thread(this::endProcess, "aquifer-build-cleanup");
+
+  private LayoutOutput(Path output, Path directory, boolean force, Deque<Path> madeParents) {
+    this.output = output;
+    this.directory = directory;
+    this.force = force;
+    this.madeParents = madeParents;
+  }
+
+  /**
+   * Makes the hidden directory.
+   *
+   * @param force whether an image layout at {@code output} may be replaced
+   * @throws RefusedException EEXIST, if there is something at {@code output}
+   */
+  static LayoutOutput create(Path output, boolean force) throws IOException {
+    Path absolute = output.toAbsolutePath().normalize();
+    Path name = absolute.getFileName();
+    Path parent = absolute.getParent();
+    if (name == null || parent == null) {
+      throw new RefusedException(
+          Errno.EEXIST, output + ": is the root directory: expected a new directory's name");
+    }
+    checkFree(output, absolute, force);
+    Deque<Path> madeParents = new ArrayDeque<>();
+    try {
+      makeParents(parent, madeParents);
+      String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+      Path directory = parent.resolve("." + name + ".building-" + random);
+      Files.createDirectory(directory);
+      LayoutOutput layout = new LayoutOutput(absolute, directory, force, madeParents);
+      Runtime.getRuntime().addShutdownHook(layout.hook);
+      try {
+        Files.createDirectories(directory.resolve("blobs/sha256"));
+      } catch (IOException e) {
+        layout.close();
+        throw e;
+      }
+      return layout;
+    } catch (FileSystemException e) {
+      removeParents(madeParents);
+      throw OutputFile.failed(output, e);
+    }
+  }
+
+  private static void checkFree(Path output, Path absolute, boolean force) throws IOException {
+    if (!Files.exists(absolute, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!force) {
+      throw new RefusedException(
+          Errno.EEXIST, output + ": exists already: expected a new name, or --force to replace it");
+    }
+    // A slip of the hand must not cost a home directory.
+    boolean isLayout = Files.isRegularFile(absolute.resolve("oci-layout"));
+    boolean isDirectory = Files.isDirectory(absolute, LinkOption.NOFOLLOW_LINKS);
+    if (!isDirectory || !(isLayout || isEmpty(absolute))) {
+      throw new RefusedException(
+          Errno.EEXIST, output + ": is no image layout, so it is not replaced: remove it yourself");
+    }
+  }
+
+  private static boolean isEmpty(Path directory) throws IOException {
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      return !entries.iterator().hasNext();
+    }
+  }
+
+  private static void makeParents(Path parent, Deque<Path> made) throws IOException {
+    Deque<Path> missing = new ArrayDeque<>();
+    for (Path at = parent; at != null && !Files.exists(at); at = at.getParent()) {
+      missing.push(at);
+    }
+    for (Path at : missing) {
+      Files.createDirectory(at);
+      made.push(at);
+    }
+  }
+
+  private static void removeParents(Deque<Path> made) {
+    try {
+      while (!made.isEmpty()) {
+        Files.deleteIfExists(made.pop());
+      }
+    } catch (IOException e) {
+      // Somebody else uses it by now.
+      made.clear();
+    }
+  }
+
+  /** The hidden directory. */
+  Path directory() {
+    return directory;
+  }
+
+  /** What stat says of the hidden directory. */
+  FileKey key() throws IOException {
+    Map<String, Object> found =
+        Files.readAttributes(directory, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+    return new FileKey(
+        ((Number) Objects.requireNonNull(found.get("dev"))).longValue(),
+        ((Number) Objects.requireNonNull(found.get("ino"))).longValue());
+  }
+
+  /** A new file's path; it vanishes with the directory unless it is added. */
+  Path scratch(String name) {
+    return directory.resolve(name);
+  }
+
+  /** Adds a finished file under its digest; returns its descriptor. */
+  Descriptor add(
+      Path file, String mediaType, Sha256 digest, long sizeBytes, Map<String, String> annotations)
+      throws IOException {
+    Descriptor descriptor = new Descriptor(mediaType, digest, sizeBytes, annotations);
+    Files.move(file, directory.resolve(descriptor.path()), StandardCopyOption.REPLACE_EXISTING);
+    return descriptor;
+  }
+
+  /** Adds a small file under its digest. */
+  Descriptor add(byte[] bytes, String mediaType) throws IOException {
+    Path file = scratch("small");
+    try {
+      Files.write(file, bytes);
+    } catch (IOException e) {
+      throw OutputFile.failed(file, e);
+    }
+    return add(file, mediaType, Sha256.hash(bytes), bytes.length, Map.of());
+  }
+
+  /**
+   * Adds the object {@code descriptor} of another layout: as a link if that can be, else a copy.
+   */
+  void addObject(Path object, Descriptor descriptor) throws IOException {
+    Path target = directory.resolve(descriptor.path());
+    if (Files.exists(target)) {
+      return;
+    }
+    try {
+      Files.createLink(target, object);
+    } catch (FileSystemException | UnsupportedOperationException e) {
+      // Another file system, or one without links, or no right to link it.
+      try {
+        Files.copy(object, target);
+      } catch (IOException f) {
+        throw OutputFile.failed(target, f);
+      }
+    }
+    if (Files.size(target) != descriptor.sizeBytes()) {
+      throw new IOException(
+          "%s: has %d bytes: expected %d"
+              .formatted(object, Files.size(target), descriptor.sizeBytes()));
+    }
+  }
+
+  /** Writes index and marker, and gives the layout its place. */
+  void commit(Descriptor manifest) throws IOException {
+    try {
+      Files.write(directory.resolve("index.json"), ImageManifest.indexJson(manifest));
+      Files.writeString(
+          directory.resolve("oci-layout"), ImageManifest.LAYOUT_FILE, StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw OutputFile.failed(directory, e);
+    }
+    if (!state.compareAndSet(State.OPEN, State.COMMITTING)) {
+      throw new IOException(output + ": the build was ended");
+    }
+    try {
+      checkFree(output, output, force);
+      if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
+        replace();
+      } else {
+        move(directory, output);
+      }
+      state.set(State.DONE);
+      madeParents.clear();
+    } catch (IOException e) {
+      state.set(State.OPEN);
+      throw e;
+    } finally {
+      committed.countDown();
+    }
+  }
+
+  private void replace() throws IOException {
+    Path old = directory.resolveSibling(directory.getFileName() + ".old");
+    move(output, old);
+    try {
+      move(directory, output);
+    } catch (IOException e) {
+      move(old, output);
+      throw e;
+    }
+    delete(old);
+  }
+
+  private static void move(Path from, Path to) throws IOException {
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    } catch (AtomicMoveNotSupportedException e) {
+      throw new IOException(to + ": can't be made by renaming " + from + ": " + e.getReason(), e);
+    } catch (FileSystemException e) {
+      throw OutputFile.failed(to, e);
+    }
+  }
+
+  /** Removes what was not committed. */
+  @Override
+  public void close() throws IOException {
+    boolean isMine = state.compareAndSet(State.OPEN, State.DONE);
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // The process is ending: the hook runs, and does what is to do.
+    }
+    if (isMine) {
+      delete(directory);
+      removeParents(madeParents);
+    }
+  }
+
+  private void endProcess() {
+    try {
+      if (state.compareAndSet(State.OPEN, State.DONE)) {
+        delete(directory);
+        removeParents(madeParents);
+      } else if (state.get() == State.COMMITTING
+          && !committed.await(COMMIT_SECONDS, TimeUnit.SECONDS)) {
+        System.getLogger(LayoutOutput.class.getName())
+            .log(System.Logger.Level.WARNING, directory + ": could not be cleaned up");
+      }
+    } catch (IOException | InterruptedException e) {
+      System.getLogger(LayoutOutput.class.getName())
+          .log(System.Logger.Level.WARNING, directory + ": could not be cleaned up: " + e);
+    }
+  }
+
+  /** Removes a directory to which others may still be adding files. */
+  private static void delete(Path directory) throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        deleteOnce(directory);
+        return;
+      } catch (DirectoryNotEmptyException e) {
+        if (attempt == DELETE_ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private static void deleteOnce(Path path) throws IOException {
+    if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+      try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
+        for (Path entry : entries) {
+          deleteOnce(entry);
+        }
+      } catch (NoSuchFileException e) {
+        // Gone already.
+      }
+    }
+    Files.deleteIfExists(path);
+  }
+}

@@ -1,0 +1,70 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.FileSource;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/** A new file that is being written. Its errors name it. Used by one thread. */
+final class OutputFile implements Closeable {
+  private static final Set<OpenOption> NEW =
+      Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
+
+  private final Path path;
+  private final FileChannel channel;
+
+  private OutputFile(Path path, FileChannel channel) {
+    this.path = path;
+    this.channel = channel;
+  }
+
+  static OutputFile create(Path path) throws IOException {
+    try {
+      return new OutputFile(path, FileChannel.open(path, NEW));
+    } catch (FileSystemException e) {
+      throw failed(path, e);
+    }
+  }
+
+  Path path() {
+    return path;
+  }
+
+  void write(long positionBytes, MemorySegment bytes) throws IOException {
+    try {
+      FileSource.writeFully(channel, positionBytes, bytes);
+    } catch (java.nio.channels.ClosedByInterruptException e) {
+      throw e;
+    } catch (IOException e) {
+      throw failed(path, e);
+    }
+  }
+
+  void read(long positionBytes, MemorySegment dst) throws IOException {
+    FileSource.readFully(channel, positionBytes, dst, path.toString());
+  }
+
+  /** The error of writing {@code path}: what can't be written, and why. */
+  static IOException failed(Path path, IOException e) {
+    String reason =
+        switch (e) {
+          case java.nio.file.AccessDeniedException _ -> "Permission denied";
+          case java.nio.file.FileAlreadyExistsException _ -> "it exists already";
+          case java.nio.file.NoSuchFileException _ -> "no such directory";
+          case FileSystemException f when f.getReason() != null -> f.getReason();
+          default -> String.valueOf(e.getMessage());
+        };
+    return new IOException("%s: can't be written: %s".formatted(path, reason), e);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}

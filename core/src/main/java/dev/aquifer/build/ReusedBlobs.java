@@ -1,0 +1,255 @@
+package dev.aquifer.build;
+
+import dev.aquifer.format.Descriptor;
+import dev.aquifer.image.Extent;
+import dev.aquifer.image.FileType;
+import dev.aquifer.image.Image;
+import dev.aquifer.image.Inode;
+import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.Sha256;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
+
+/**
+ * The blobs of earlier images. Their chunks are read through the reader, proven, and hashed again;
+ * nothing is taken on another image's word.
+ */
+final class ReusedBlobs {
+  /**
+   * One blob, with a number from 1 in chunk addresses.
+   *
+   * @param object where the object is described in the image's manifest
+   */
+  record Blob(int number, ReuseImage image, StoredBlob stored, Descriptor object) {
+    Sha256 id() {
+      return stored.blob().table().id();
+    }
+  }
+
+  private static final int BLOCK_BITS = ChunkMap.BLOCK_BITS;
+  private static final int MAX_BLOBS = 1 << 14;
+  private static final int BATCH_BYTES = 1 << 20;
+  private static final int MAX_IN_FLIGHT = 4;
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+
+  private final List<Blob> blobs = new ArrayList<>();
+  private final int chunkBits;
+
+  private ReusedBlobs(int chunkBits) {
+    this.chunkBits = chunkBits;
+  }
+
+  /**
+   * Puts all chunks of {@code images} into {@code index}; the images given first come first.
+   *
+   * @param chunkBits the size of chunk in which the new image is searched for equal data
+   */
+  static ReusedBlobs index(
+      List<ReuseImage> images, int chunkBits, ChunkIndex index, ExecutorService pool)
+      throws IOException {
+    ReusedBlobs reused = new ReusedBlobs(chunkBits);
+    for (ReuseImage image : images) {
+      reused.indexImage(image, index, pool);
+    }
+    return reused;
+  }
+
+  List<Blob> blobs() {
+    return blobs;
+  }
+
+  private void indexImage(ReuseImage image, ChunkIndex index, ExecutorService pool)
+      throws IOException {
+    int[] numbers = new int[image.blobs().size()];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = number(image, i);
+    }
+    long[] chunks = chunks(image.image(), numbers);
+    Deque<Future<Hashes>> inFlight = new ArrayDeque<>();
+    try {
+      for (int first = 0; first < chunks.length; ) {
+        int next = first + 1;
+        long bytes = Chunk.lengthBytes(chunks[first]);
+        while (next < chunks.length
+            && Chunk.blob(chunks[next]) == Chunk.blob(chunks[first])
+            && bytes + Chunk.lengthBytes(chunks[next]) <= BATCH_BYTES) {
+          bytes += Chunk.lengthBytes(chunks[next++]);
+        }
+        StoredBlob blob = blobs.get(Chunk.blob(chunks[first]) - 1).stored;
+        inFlight.add(pool.submit(new Hashes(blob, Arrays.copyOfRange(chunks, first, next))));
+        first = next;
+        if (inFlight.size() >= MAX_IN_FLIGHT) {
+          Waiting.on(inFlight.remove()).putInto(index);
+        }
+      }
+      while (!inFlight.isEmpty()) {
+        Waiting.on(inFlight.remove()).putInto(index);
+      }
+    } finally {
+      inFlight.forEach(future -> future.cancel(false));
+    }
+  }
+
+  /** A blob that several images have gets one number. */
+  private int number(ReuseImage image, int device) throws IOException {
+    StoredBlob stored = image.blobs().get(device);
+    Sha256 id = stored.blob().table().id();
+    for (Blob known : blobs) {
+      if (known.id().equals(id)) {
+        return known.number;
+      }
+    }
+    if (blobs.size() == MAX_BLOBS) {
+      throw new IOException("images to reuse: more than %d blobs".formatted(MAX_BLOBS));
+    }
+    blobs.add(new Blob(blobs.size() + 1, image, stored, image.manifest().blobs().get(device)));
+    return blobs.size();
+  }
+
+  /** Every chunk of file data in blobs once, sorted by where it lies. */
+  private long[] chunks(Image image, int[] numbers) throws IOException {
+    Longs found = new Longs();
+    Deque<Inode> rest = new ArrayDeque<>();
+    rest.push(image.root());
+    while (!rest.isEmpty()) {
+      image
+          .directory(rest.pop())
+          .forEach(
+              entry -> {
+                if (entry.type() == FileType.DIRECTORY) {
+                  rest.push(image.inode(entry));
+                } else if (entry.type() == FileType.REGULAR) {
+                  addFile(image, image.inode(entry), numbers, found);
+                }
+              });
+    }
+    return found.sortedDistinct();
+  }
+
+  private void addFile(Image image, Inode file, int[] numbers, Longs found) throws IOException {
+    long size = file.sizeBytes();
+    int bits = ChunkMap.chunkBits(size, chunkBits);
+    for (long at = 0; at < size; ) {
+      Extent extent = image.map(file, at);
+      if (extent instanceof Extent.Plain plain && plain.device() > 0 && bits > 0) {
+        addExtent(plain, size, bits, numbers[plain.device() - 1], found);
+      }
+      at += extent.lengthBytes();
+    }
+  }
+
+  /** Adds the chunks of a file that lie wholly in one run of blocks. */
+  private static void addExtent(Extent.Plain run, long fileSize, int bits, int blob, Longs found) {
+    long end = run.fileOffsetBytes() + run.lengthBytes();
+    long chunk = 1L << bits;
+    for (long at = run.fileOffsetBytes() + chunk - 1 >>> bits << bits; at < end; at += chunk) {
+      long length = Math.min(chunk, fileSize - at);
+      long address = run.addressBytes() + (at - run.fileOffsetBytes());
+      if (at + length <= end && address % (1 << BLOCK_BITS) == 0) {
+        found.add(Chunk.of(blob, address >>> BLOCK_BITS, length));
+      }
+    }
+  }
+
+  /** A place in a blob as one number: 14 bits of blob, 32 of block, 16 of count of blocks. */
+  private static final class Chunk {
+    private static final int COUNT_BITS = 16;
+    private static final int BLOCK_NUMBER_BITS = 32;
+
+    static long of(int blob, long block, long lengthBytes) {
+      long blocks = (lengthBytes - 1 >>> BLOCK_BITS) + 1;
+      return ((long) blob << BLOCK_NUMBER_BITS | block) << COUNT_BITS | blocks;
+    }
+
+    static int blob(long chunk) {
+      return (int) (chunk >>> COUNT_BITS + BLOCK_NUMBER_BITS);
+    }
+
+    static long block(long chunk) {
+      return chunk >>> COUNT_BITS & (1L << BLOCK_NUMBER_BITS) - 1;
+    }
+
+    static long lengthBytes(long chunk) {
+      return (chunk & (1 << COUNT_BITS) - 1) << BLOCK_BITS;
+    }
+  }
+
+  /** A list of longs. */
+  private static final class Longs {
+    private long[] values = new long[1024];
+    private int count;
+
+    void add(long value) {
+      if (count == values.length) {
+        values = Arrays.copyOf(values, 2 * count);
+      }
+      values[count++] = value;
+    }
+
+    long[] sortedDistinct() {
+      Arrays.sort(values, 0, count);
+      int kept = 0;
+      for (int i = 0; i < count; i++) {
+        if (i == 0 || values[i] != values[i - 1]) {
+          values[kept++] = values[i];
+        }
+      }
+      return Arrays.copyOf(values, kept);
+    }
+  }
+
+  /** Reads and hashes neighbouring chunks of one blob. */
+  private static final class Hashes implements Callable<Hashes> {
+    private final StoredBlob blob;
+    private final long[] chunks;
+    private final long[] digests;
+
+    Hashes(StoredBlob blob, long[] chunks) {
+      this.blob = blob;
+      this.chunks = chunks;
+      this.digests = new long[4 * chunks.length];
+    }
+
+    @Override
+    public Hashes call() throws IOException {
+      long longest = 0;
+      for (long chunk : chunks) {
+        longest = Math.max(longest, Chunk.lengthBytes(chunk));
+      }
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment buffer = arena.allocate(longest, 8);
+        for (int i = 0; i < chunks.length; i++) {
+          MemorySegment bytes = buffer.asSlice(0, Chunk.lengthBytes(chunks[i]));
+          long position = Chunk.block(chunks[i]) << BLOCK_BITS;
+          if (position > blob.sizeBytes() - bytes.byteSize()) {
+            throw new CorruptDataException(
+                "%s: ends at byte %d: a file of its image needs %d"
+                    .formatted(blob.name(), blob.sizeBytes(), position + bytes.byteSize()));
+          }
+          blob.read(position, bytes);
+          MemorySegment digest = MemorySegment.ofArray(Sha256.hash(bytes).bytes());
+          for (int word = 0; word < 4; word++) {
+            digests[4 * i + word] = digest.get(LONG, 8L * word);
+          }
+        }
+      }
+      return this;
+    }
+
+    void putInto(ChunkIndex index) {
+      for (int i = 0; i < chunks.length; i++) {
+        index.put(digests, 4 * i, ChunkMap.address(Chunk.blob(chunks[i]), Chunk.block(chunks[i])));
+      }
+    }
+  }
+}

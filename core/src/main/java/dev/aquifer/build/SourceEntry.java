@@ -1,0 +1,101 @@
+package dev.aquifer.build;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One name in a {@link SourceTree}: the directory it is in, its bytes, and the stat of its file.
+ *
+ * <p>Immutable; compared by identity.
+ */
+public final class SourceEntry {
+  private static final byte[] NO_NAME = {};
+
+  private final @Nullable SourceEntry parent;
+  private final byte[] name;
+  private final FileStat stat;
+
+  private SourceEntry(@Nullable SourceEntry parent, byte[] name, FileStat stat) {
+    this.parent = parent;
+    this.name = name;
+    this.stat = stat;
+  }
+
+  /** The root directory of a tree. */
+  public static SourceEntry root(FileStat stat) {
+    return new SourceEntry(null, NO_NAME, stat);
+  }
+
+  /** An entry of {@code parent}; {@code name} is kept and must not be changed afterwards. */
+  public static SourceEntry of(SourceEntry parent, byte[] name, FileStat stat) {
+    return new SourceEntry(parent, name, stat);
+  }
+
+  /** The directory that holds this name, or null for the root. */
+  public @Nullable SourceEntry parent() {
+    return parent;
+  }
+
+  /** The bytes of the name, without a slash; empty for the root. Not a copy: don't change it. */
+  public byte[] name() {
+    return name;
+  }
+
+  /** The stat of the file. */
+  public FileStat stat() {
+    return stat;
+  }
+
+  /** The path below the root, with single slashes and none at the start; empty for the root. */
+  public byte[] path() {
+    Deque<SourceEntry> chain = new ArrayDeque<>();
+    SourceEntry at = this;
+    while (at.parent != null) {
+      chain.push(at);
+      at = at.parent;
+    }
+    ByteArrayOutputStream path = new ByteArrayOutputStream();
+    for (SourceEntry entry : chain) {
+      if (path.size() > 0) {
+        path.write('/');
+      }
+      path.writeBytes(entry.name);
+    }
+    return path.toByteArray();
+  }
+
+  /** The path for people: {@code /a/b}, with bytes that can't be printed as {@code %XX}. */
+  @Override
+  public String toString() {
+    return "/" + printable(path());
+  }
+
+  /**
+   * A name or path on one line and without loss: UTF-8 as it is, other bytes, control characters
+   * and {@code %} as {@code %XX}.
+   */
+  static String printable(byte[] bytes) {
+    try {
+      String text =
+          StandardCharsets.UTF_8.newDecoder().decode(java.nio.ByteBuffer.wrap(bytes)).toString();
+      if (text.chars().noneMatch(c -> c == '%' || Character.isISOControl(c) || c == 0xfeff)) {
+        return text;
+      }
+    } catch (CharacterCodingException e) {
+      // Not UTF-8: escaped below.
+    }
+    StringBuilder escaped = new StringBuilder();
+    for (byte b : bytes) {
+      if (b > 0x20 && b < 0x7f && b != '%') {
+        escaped.append((char) b);
+      } else {
+        escaped.append("%%%02X".formatted(b & 0xff));
+      }
+    }
+    return escaped.toString();
+  }
+}

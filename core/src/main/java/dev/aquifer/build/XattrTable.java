@@ -1,0 +1,166 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.LittleEndian;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The extended attributes of a tree, each kept once: mostly all files have the same few. Those that
+ * at least two inodes have go to the image's shared area, the others behind their inode.
+ *
+ * <p>On disk an attribute is: length of the name u8, name space u8, length of the value u16, name
+ * without its name space, value, zeros up to a multiple of 4.
+ */
+final class XattrTable {
+  /** Name spaces of EROFS with their numbers; a name space that ends without a dot is a name. */
+  private enum NameSpace {
+    USER(1, "user."),
+    ACL_ACCESS(2, "system.posix_acl_access"),
+    ACL_DEFAULT(3, "system.posix_acl_default"),
+    TRUSTED(4, "trusted."),
+    SECURITY(6, "security.");
+
+    final int number;
+    final byte[] prefix;
+
+    NameSpace(int number, String prefix) {
+      this.number = number;
+      this.prefix = prefix.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    boolean holds(byte[] name) {
+      int length = prefix.length;
+      return Arrays.equals(name, 0, Math.min(length, name.length), prefix, 0, length)
+          && (prefix[length - 1] == '.') == (name.length > length);
+    }
+  }
+
+  /** An attribute that some inodes have. */
+  static final class Entry {
+    private static final long NOT_SHARED = -1;
+
+    final int nameSpace;
+    final byte[] name;
+    final byte[] value;
+    int users;
+    long sharedId = NOT_SHARED;
+
+    Entry(int nameSpace, byte[] name, byte[] value) {
+      this.nameSpace = nameSpace;
+      this.name = name;
+      this.value = value;
+    }
+
+    boolean isShared() {
+      return sharedId != NOT_SHARED;
+    }
+
+    int sizeBytes() {
+      return 4 + name.length + value.length + 3 & ~3;
+    }
+
+    /** Writes the attribute at {@code offset} of zeroed memory; returns where it ends. */
+    long write(MemorySegment dst, long offset) {
+      LittleEndian.put8(dst, offset, name.length);
+      LittleEndian.put8(dst, offset + 1, nameSpace);
+      LittleEndian.put16(dst, offset + 2, value.length);
+      MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, offset + 4, name.length);
+      MemorySegment.copy(
+          value, 0, dst, ValueLayout.JAVA_BYTE, offset + 4 + name.length, value.length);
+      return offset + sizeBytes();
+    }
+  }
+
+  private static final int MAX_VALUE_BYTES = 65535;
+  private static final int MAX_NAME_BYTES = 255;
+
+  private final Map<Xattr, Entry> entries = new LinkedHashMap<>();
+  private final Map<List<Entry>, XattrSet> sets = new LinkedHashMap<>();
+
+  /** Returns the attributes of {@code file}, which counts as one more user of them. */
+  XattrSet add(SourceTree source, SourceEntry file) throws IOException {
+    List<Xattr> xattrs = source.xattrs(file);
+    if (xattrs.isEmpty()) {
+      return XattrSet.NONE;
+    }
+    List<Xattr> sorted = new ArrayList<>(xattrs);
+    Collections.sort(sorted);
+    List<Entry> list = new ArrayList<>(sorted.size());
+    for (Xattr xattr : sorted) {
+      Entry entry = entries.get(xattr);
+      if (entry == null) {
+        entry = entry(source, file, xattr);
+        entries.put(xattr, entry);
+      }
+      entry.users++;
+      list.add(entry);
+    }
+    XattrSet set = sets.computeIfAbsent(list, XattrSet::new);
+    if (!set.fits()) {
+      throw new IOException(
+          "%s: %s: %d bytes of extended attributes: expected at most %d"
+              .formatted(source.name(), file, set.bodyBytes(), XattrSet.MAX_BODY_BYTES));
+    }
+    return set;
+  }
+
+  private static Entry entry(SourceTree source, SourceEntry file, Xattr xattr) throws IOException {
+    byte[] name = xattr.name();
+    for (NameSpace space : NameSpace.values()) {
+      if (space.holds(name)) {
+        byte[] rest = Arrays.copyOfRange(name, space.prefix.length, name.length);
+        if (rest.length > MAX_NAME_BYTES || xattr.value().length > MAX_VALUE_BYTES) {
+          throw new IOException(
+              "%s: %s: extended attribute %s with a value of %d bytes: expected at most %d"
+                  .formatted(source.name(), file, xattr, xattr.value().length, MAX_VALUE_BYTES));
+        }
+        return new Entry(space.number, rest, xattr.value());
+      }
+    }
+    throw new IOException(
+        "%s: %s: extended attribute %s: EROFS keeps user.*, trusted.*, security.* and POSIX ACLs; remove it, or build without extended attributes"
+            .formatted(source.name(), file, xattr));
+  }
+
+  boolean isEmpty() {
+    return entries.isEmpty();
+  }
+
+  /**
+   * Decides which attributes are shared and gives them ids, in units of 4 bytes.
+   *
+   * @return the size of the shared area in bytes
+   */
+  long share() {
+    long sizeBytes = 0;
+    for (Entry entry : entries.values()) {
+      if (entry.users >= 2) {
+        entry.sharedId = sizeBytes / 4;
+        sizeBytes += entry.sizeBytes();
+      }
+    }
+    return sizeBytes;
+  }
+
+  /** Moves the ids by where the shared area starts in its first block. */
+  void moveShared(long bytesIntoBlock) {
+    for (Entry entry : entries.values()) {
+      if (entry.isShared()) {
+        entry.sharedId += bytesIntoBlock / 4;
+      }
+    }
+  }
+
+  /** The shared attributes in the order of their ids. */
+  List<Entry> shared() {
+    return entries.values().stream().filter(Entry::isShared).toList();
+  }
+}
