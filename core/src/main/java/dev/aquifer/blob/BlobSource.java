@@ -1,0 +1,78 @@
+package dev.aquifer.blob;
+
+import dev.aquifer.format.BlobObject;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where the stored spans of a blob can be had: one object at one origin. Every holder of a blob
+ * brings its own, so that the blob outlives any of them.
+ */
+final class BlobSource {
+  /** Says where the spans lie in the object; asks the origin at most once if that goes well. */
+  interface Layout {
+    BlobObject load() throws IOException;
+
+    /** Spans did not prove: returns whether the next {@link #load} may give another layout. */
+    default boolean distrust() {
+      return false;
+    }
+  }
+
+  private final Backend backend;
+  private final String key;
+  private final ObjectInfo expected;
+  private final Layout layout;
+  private volatile @Nullable BlobObject known;
+
+  /**
+   * Takes a source whose layout may not be known yet.
+   *
+   * @param expected the object; its version is null if digests prove each span
+   */
+  BlobSource(Backend backend, String key, ObjectInfo expected, Layout layout) {
+    this.backend = backend;
+    this.key = key;
+    this.expected = expected;
+    this.layout = layout;
+  }
+
+  Backend backend() {
+    return backend;
+  }
+
+  String key() {
+    return key;
+  }
+
+  ObjectInfo expected() {
+    return expected;
+  }
+
+  /** What messages call it. */
+  String name() {
+    return backend.name() + "/" + key;
+  }
+
+  /** The layout if it is known without asking. */
+  @Nullable BlobObject knownLayout() {
+    return known;
+  }
+
+  /** Spans did not prove: a layout that was not had from the origin itself is loaded anew. */
+  void distrustLayout() {
+    if (layout.distrust()) {
+      known = null;
+    }
+  }
+
+  /** The layout; may ask the origin. Two threads at once may both ask. */
+  BlobObject layout() throws IOException {
+    BlobObject loaded = known;
+    if (loaded == null) {
+      loaded = layout.load();
+      known = loaded;
+    }
+    return loaded;
+  }
+}

@@ -1,0 +1,367 @@
+package dev.aquifer.blob;
+
+import dev.aquifer.format.BlobObject;
+import dev.aquifer.format.SpanTable;
+import dev.aquifer.io.BackendException;
+import dev.aquifer.io.ByteSource;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.System.Logger;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A blob's local file: sparse, of the blob's full plain size, filled span by span with proven
+ * bytes. A range that {@link #isPresent} may be read from the file by anybody; anything else in it
+ * is a hole.
+ *
+ * <p>The file is open for writing from before anybody can learn its path until the last lease on
+ * the blob is closed. Ranges that end beyond the blob are cut at its end. Safe for use by many
+ * threads.
+ */
+public final class CachedBlob implements ByteSource {
+  private static final Logger LOG = System.getLogger(CachedBlob.class.getName());
+
+  private final String id;
+  private final SpanTable table;
+  private final SpanFile file;
+  private final Fetcher fetcher;
+  private final Flusher flusher;
+  private final ReadAhead readAhead;
+  private final Instant since = Instant.now();
+  private final LongAdder fetchedBytes = new LongAdder();
+  private final LongAdder requests = new LongAdder();
+  private final Fetcher.Target target = new Spans();
+  private final Flusher.Dirty dirty = this::flush;
+  private final Object lock = new Object();
+  private volatile List<HeldSource> sources = List.of(); // changed under lock
+  private List<Runnable> onComplete = new ArrayList<>(); // guarded by lock
+  private volatile boolean isComplete; // changed under lock
+
+  private record HeldSource(Object holder, BlobSource source) {}
+
+  /** What the fetcher sees. */
+  private final class Spans implements Fetcher.Target {
+    @Override
+    public int count() {
+      return table.count();
+    }
+
+    @Override
+    public boolean isPresent(int index) {
+      return file.present().get(index);
+    }
+
+    @Override
+    public int nextAbsent(int from) {
+      return file.present().nextClear(from);
+    }
+
+    @Override
+    public long storedBytes(int index) {
+      List<HeldSource> held = sources;
+      BlobObject layout = held.isEmpty() ? null : held.getFirst().source().knownLayout();
+      return layout == null ? table.lengthBytes(index) : layout.storedLengthBytes(index);
+    }
+
+    @Override
+    public void fetch(Fetcher.Run run, FetchBuffers buffers) {
+      new RunFetch(CachedBlob.this, run, buffers, fetcher.limits().maxRequestBytes()).fetch();
+    }
+
+    @Override
+    public String toString() {
+      return name();
+    }
+  }
+
+  /** Takes over {@code file}. */
+  CachedBlob(String id, SpanTable table, SpanFile file, Fetcher fetcher, Flusher flusher) {
+    this.id = id;
+    this.table = table;
+    this.file = file;
+    this.fetcher = fetcher;
+    this.flusher = flusher;
+    this.readAhead =
+        new ReadAhead(
+            table, fetcher.limits().readAheadBytes(), fetcher.limits().maxReadAheadBytes());
+    this.isComplete = file.isDurablyComplete();
+    fetcher.add(target);
+  }
+
+  /** The data file. */
+  public Path path() {
+    return file.path();
+  }
+
+  /** 64 hexadecimal digits for a verified blob, else its URL or path. */
+  public String id() {
+    return id;
+  }
+
+  /** Whether digests prove its bytes. */
+  public boolean isVerified() {
+    return table.isVerified();
+  }
+
+  /** The cut into spans. */
+  public SpanTable table() {
+    return table;
+  }
+
+  /** Whether all of the range can be read from {@link #path} now. Takes no lock and never waits. */
+  public boolean isPresent(long offsetBytes, long lengthBytes) {
+    long end = end(offsetBytes, lengthBytes);
+    if (end <= offsetBytes) {
+      return true;
+    }
+    int first = table.indexOf(offsetBytes);
+    int last = table.indexOf(end - 1);
+    if (!file.present().isAllSet(first, last)) {
+      return false;
+    }
+    if (readAhead.isMarked(first, last)) {
+      prefetch(readAhead.onRead(first, last, false));
+    }
+    return true;
+  }
+
+  private long end(long offsetBytes, long lengthBytes) {
+    if (offsetBytes < 0 || lengthBytes < 0) {
+      throw new IllegalArgumentException(
+          "%s: bytes %d, length %d".formatted(name(), offsetBytes, lengthBytes));
+    }
+    return lengthBytes < sizeBytes() - offsetBytes ? offsetBytes + lengthBytes : sizeBytes();
+  }
+
+  /**
+   * Makes {@code [offsetBytes, offsetBytes + lengthBytes)} readable locally, fetching what is
+   * missing; the range widens to whole spans. A span is fetched once, however many threads and
+   * mounts ask for it.
+   *
+   * @throws BackendException if no origin gives it, after retries, or not within the fetcher's
+   *     limit
+   * @throws dev.aquifer.io.CorruptDataException if a span's digest differs, also when fetched anew
+   * @throws dev.aquifer.io.RefusedException ENOSPC if there is no room for it. After any failure
+   *     the span stays absent, all who waited for it get the failure, and a later call tries again
+   */
+  public void ensure(long offsetBytes, long lengthBytes) throws IOException {
+    if (isPresent(offsetBytes, lengthBytes)) {
+      return;
+    }
+    int first = table.indexOf(offsetBytes);
+    int last = table.indexOf(end(offsetBytes, lengthBytes) - 1);
+    List<Flight> flights = fetcher.demand(target, first, last, readAhead.onRead(first, last, true));
+    long deadlineNanos =
+        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(fetcher.limits().maxWaitMillis());
+    for (Flight flight : flights) {
+      await(flight, deadlineNanos);
+    }
+  }
+
+  private void await(Flight flight, long deadlineNanos) throws IOException {
+    Flight.Outcome outcome;
+    try {
+      outcome = flight.done.get(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException(name() + ": interrupted while waiting for its data");
+    } catch (TimeoutException e) {
+      throw new BackendException(
+          "%s: span %d: not there within %d ms"
+              .formatted(name(), flight.index, fetcher.limits().maxWaitMillis()),
+          true,
+          e);
+    } catch (ExecutionException e) {
+      throw new AssertionError("flights never complete exceptionally", e);
+    }
+    if (outcome instanceof Flight.Outcome.Failed failed) {
+      if (failed.cause() instanceof IOException e) {
+        throw e;
+      }
+      throw new IOException(name() + ": " + failed.cause(), failed.cause());
+    }
+  }
+
+  /**
+   * Asks for a range that nobody waits for yet. Returns at once; does its best, behind everything
+   * that somebody waits for, and tells nobody of failures.
+   */
+  public void prefetch(long offsetBytes, long lengthBytes) {
+    long end = end(offsetBytes, lengthBytes);
+    if (end > offsetBytes) {
+      fetcher.prefetch(target, table.indexOf(offsetBytes), table.indexOf(end - 1) + 1);
+    }
+  }
+
+  private void prefetch(ReadAhead.@Nullable Range range) {
+    if (range != null) {
+      fetcher.prefetch(target, range.first(), range.end());
+    }
+  }
+
+  /** Asks for all that is missing, behind everything else; returns at once. */
+  public void fetchAll() {
+    fetcher.complete(target);
+  }
+
+  /**
+   * Sets what is fetched behind a first miss, in bytes; sequential reading doubles it up to the
+   * fetcher's limit. 0 switches read-ahead off. Holds for all who use the blob; the last call
+   * counts.
+   */
+  public void setReadAheadBytes(long windowBytes) {
+    readAhead.setWindow(windowBytes, windowBytes == 0 ? 0 : fetcher.limits().maxReadAheadBytes());
+  }
+
+  /** Whether every span is present, durable and recorded. */
+  public boolean isComplete() {
+    return isComplete;
+  }
+
+  /**
+   * Runs {@code action} once when {@link #isComplete}, in another thread; at once, in this one, if
+   * it is. Never, if all leases on the blob are closed before. It must not block.
+   */
+  public void whenComplete(Runnable action) {
+    synchronized (lock) {
+      if (!isComplete) {
+        onComplete.add(action);
+        return;
+      }
+    }
+    action.run();
+  }
+
+  /** A snapshot; the holders are known to the domain alone and left out. */
+  public BlobStatus status() {
+    return status(List.of());
+  }
+
+  BlobStatus status(List<String> holders) {
+    return new BlobStatus(
+        id,
+        isVerified(),
+        holders,
+        sizeBytes(),
+        file.present().setCount(),
+        table.count(),
+        fetchedBytes.sum(),
+        requests.sum(),
+        since);
+  }
+
+  @Override
+  public String name() {
+    return isVerified() ? "blob " + id : id;
+  }
+
+  @Override
+  public long sizeBytes() {
+    return table.plainSizeBytes();
+  }
+
+  /** Fills {@code dst}, fetching what is missing. */
+  @Override
+  public void read(long positionBytes, MemorySegment dst) throws IOException {
+    checkRange(positionBytes, dst.byteSize());
+    ensure(positionBytes, dst.byteSize());
+    file.read(positionBytes, dst);
+    if (!isPresent(positionBytes, dst.byteSize())) {
+      throw new IOException(name() + ": the cache lost it while it was read");
+    }
+  }
+
+  /** Does nothing: the leases that hold the blob own it. */
+  @Override
+  public void close() {}
+
+  /** Adds what {@code holder} brings; replaces what it brought before. */
+  void addSource(Object holder, BlobSource source) {
+    synchronized (lock) {
+      List<HeldSource> changed = new ArrayList<>(sources);
+      changed.removeIf(held -> held.holder() == holder);
+      changed.add(new HeldSource(holder, source));
+      sources = List.copyOf(changed);
+    }
+  }
+
+  void removeSource(Object holder) {
+    synchronized (lock) {
+      sources = sources.stream().filter(held -> held.holder() != holder).toList();
+    }
+  }
+
+  /** The sources, best first. */
+  List<BlobSource> sources() {
+    return sources.stream().map(HeldSource::source).toList();
+  }
+
+  /** Puts a source that failed behind the others. */
+  void preferOthers(BlobSource failed) {
+    synchronized (lock) {
+      List<HeldSource> changed = new ArrayList<>(sources);
+      List<HeldSource> last = new ArrayList<>();
+      changed.removeIf(held -> held.source() == failed && last.add(held));
+      changed.addAll(last);
+      sources = List.copyOf(changed);
+    }
+  }
+
+  void countRequest() {
+    requests.increment();
+  }
+
+  void countFetched(long bytes) {
+    fetchedBytes.add(bytes);
+  }
+
+  /** Stores a proven span. */
+  void store(int index, MemorySegment plain) throws IOException {
+    file.write(index, plain);
+    flusher.add(dirty, file.present().isFull());
+  }
+
+  private void flush() {
+    try {
+      file.flush();
+    } catch (IOException e) {
+      LOG.log(Logger.Level.WARNING, "the cache can''t keep what was fetched: {0}", e.getMessage());
+      return;
+    }
+    List<Runnable> actions;
+    synchronized (lock) {
+      if (isComplete || !file.isDurablyComplete()) {
+        return;
+      }
+      isComplete = true;
+      actions = onComplete;
+      onComplete = List.of();
+    }
+    for (Runnable action : actions) {
+      run(action);
+    }
+  }
+
+  private void run(Runnable action) {
+    try {
+      action.run();
+    } catch (RuntimeException e) {
+      LOG.log(Logger.Level.ERROR, name() + ": what follows its completion failed", e);
+    }
+  }
+
+  /** Ends its requests, records what is there and closes the files. */
+  void closeFiles() throws IOException {
+    fetcher.forget(target);
+    file.close();
+  }
+}

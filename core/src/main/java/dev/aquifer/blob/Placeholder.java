@@ -1,6 +1,0 @@
-package dev.aquifer.blob;
-
-/** Keeps the package from being empty, as module-info demands; goes with the first real class. */
-final class Placeholder {
-  private Placeholder() {}
-}

@@ -1,0 +1,152 @@
+package dev.aquifer.blob;
+
+import dev.aquifer.io.BackendException;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Repeats what failed and may yet succeed. A read that broke off goes on where it was: what the
+ * listener was told of is not fetched again.
+ */
+public final class RetryingBackend implements Backend {
+  private static final ReadListener NOBODY = count -> {};
+  private static final long POLL_MILLIS = 50;
+
+  private final Backend origin;
+  private final RetryPolicy policy;
+
+  /** Puts retries around {@code origin}, and owns it. */
+  public RetryingBackend(Backend origin, RetryPolicy policy) {
+    this.origin = origin;
+    this.policy = policy;
+  }
+
+  @FunctionalInterface
+  private interface Attempt<T> {
+    T make() throws IOException;
+  }
+
+  @Override
+  public String name() {
+    return origin.name();
+  }
+
+  @Override
+  public ObjectInfo stat(String key) throws IOException {
+    return repeat(() -> origin.stat(key), NOBODY);
+  }
+
+  @Override
+  public byte[] readAll(String key, int maxBytes) throws IOException {
+    return repeat(() -> origin.readAll(key, maxBytes), NOBODY);
+  }
+
+  @Override
+  public void read(
+      String key, ObjectInfo expected, long offsetBytes, MemorySegment dst, ReadListener listener)
+      throws IOException {
+    Rest rest = new Rest(listener);
+    repeat(
+        () -> {
+          if (!rest.hasAll(dst)) {
+            rest.startBytes = rest.receivedBytes;
+            origin.read(
+                key, expected, offsetBytes + rest.startBytes, dst.asSlice(rest.startBytes), rest);
+          }
+          return rest;
+        },
+        listener);
+  }
+
+  /** Counts on from where an earlier try ended. */
+  private static final class Rest implements ReadListener {
+    private final ReadListener listener;
+    private long startBytes;
+    private long receivedBytes;
+
+    Rest(ReadListener listener) {
+      this.listener = listener;
+    }
+
+    boolean hasAll(MemorySegment dst) {
+      return receivedBytes == dst.byteSize();
+    }
+
+    @Override
+    public void onRequest() {
+      listener.onRequest();
+    }
+
+    @Override
+    public void onReceived(long countBytes) throws IOException {
+      receivedBytes = startBytes + countBytes;
+      listener.onReceived(receivedBytes);
+    }
+
+    @Override
+    public boolean isCancelled() {
+      return listener.isCancelled();
+    }
+  }
+
+  private <T> T repeat(Attempt<T> attempt, ReadListener listener) throws IOException {
+    long startNanos = System.nanoTime();
+    for (int tries = 1; ; tries++) {
+      try {
+        return attempt.make();
+      } catch (BackendException e) {
+        if (!e.isTransient() || listener.isCancelled()) {
+          throw e;
+        }
+        long elapsed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos);
+        long pause = Math.max(pauseMillis(tries), RetryAfter.millisOf(e));
+        if (tries >= policy.maxAttempts() || elapsed + pause > policy.maxTotalMillis()) {
+          throw new BackendException(
+              "%s (tried %d times in %d ms)".formatted(e.getMessage(), tries, elapsed), true, e);
+        }
+        pause(pause, listener, e);
+      }
+    }
+  }
+
+  private long pauseMillis(int tries) {
+    long pause =
+        Math.min(policy.maxPauseMillis(), policy.firstPauseMillis() << Math.min(tries - 1, 20));
+    return pause - ThreadLocalRandom.current().nextLong(pause / 2 + 1);
+  }
+
+  private static void pause(long millis, ReadListener listener, BackendException failure)
+      throws IOException {
+    long endNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+    try {
+      for (long left = millis; left > 0; left = millisUntil(endNanos)) {
+        if (listener.isCancelled()) {
+          throw failure;
+        }
+        Thread.sleep(Math.min(left, POLL_MILLIS));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw interrupted(failure);
+    }
+  }
+
+  private static long millisUntil(long endNanos) {
+    return TimeUnit.NANOSECONDS.toMillis(endNanos - System.nanoTime() + 999_999);
+  }
+
+  private static InterruptedIOException interrupted(BackendException failure) {
+    InterruptedIOException interrupted =
+        new InterruptedIOException(failure.getMessage() + " (interrupted)");
+    interrupted.initCause(failure);
+    return interrupted;
+  }
+
+  @Override
+  public void close() throws IOException {
+    origin.close();
+  }
+}
