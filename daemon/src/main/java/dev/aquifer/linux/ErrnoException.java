@@ -14,7 +14,7 @@ public final class ErrnoException extends IOException {
    * @param call the call with its arguments, such as {@code umount2(/mnt/a, 0)}
    */
   public ErrnoException(String call, int errno) {
-    super(call + ": errno " + errno);
+    super(call + ": " + ErrnoText.of(errno));
     this.errno = errno;
   }
 

@@ -7,6 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.Charset;
+import java.nio.file.Path;
+import java.util.function.Supplier;
 
 /**
  * How this package calls the C library: method handles that capture errno, one capture segment a
@@ -18,6 +21,10 @@ final class Native {
   private static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
   private static final ThreadLocal<MemorySegment> CAPTURED =
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(CAPTURE));
+
+  /** How this JVM turns the text of a {@link Path} into bytes. */
+  private static final Charset FILE_NAMES =
+      Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
 
   private Native() {}
 
@@ -41,6 +48,43 @@ final class Native {
   /** Where the calling thread's errno is captured. */
   static MemorySegment capture() {
     return CAPTURED.get();
+  }
+
+  /**
+   * The result of a call whose failure is a negative number.
+   *
+   * @param call what was called, for the message
+   */
+  static int check(int result, Supplier<String> call) throws ErrnoException {
+    if (result < 0) {
+      int errno = errno();
+      throw new ErrnoException(call.get(), errno);
+    }
+    return result;
+  }
+
+  /** {@code path} as the C library wants it: the bytes of the file system, then a zero. */
+  static MemorySegment path(Arena arena, Path path) {
+    byte[] bytes = path.toString().getBytes(FILE_NAMES);
+    MemorySegment text = arena.allocate(bytes.length + 1L);
+    MemorySegment.copy(bytes, 0, text, ValueLayout.JAVA_BYTE, 0, bytes.length);
+    return text;
+  }
+
+  /** What a method handle threw: an IOException as it is, anything else is a bug or an error. */
+  static ErrnoException rethrow(Throwable thrown) throws ErrnoException {
+    if (thrown instanceof ErrnoException e) {
+      throw e;
+    }
+    throw unexpected(thrown);
+  }
+
+  /** What a method handle threw that declares nothing. */
+  static RuntimeException unexpected(Throwable thrown) {
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return thrown instanceof RuntimeException e ? e : new IllegalStateException(thrown);
   }
 
   /** The errno of the calling thread's last call. */

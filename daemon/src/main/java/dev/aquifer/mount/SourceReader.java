@@ -1,0 +1,102 @@
+package dev.aquifer.mount;
+
+import dev.aquifer.blob.Lease;
+import dev.aquifer.blob.RemoteImage;
+import dev.aquifer.io.BackendException;
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.LittleEndian;
+import dev.aquifer.io.RefusedException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Finds out what a source is: an Aquifer image (a directory, or a URL below which there is one), or
+ * an image made by other tools (a file, local or not).
+ */
+final class SourceReader {
+  private static final long SUPERBLOCK_AT = 1024;
+  private static final long EROFS_MAGIC = 0xE0F5E1E2L;
+
+  private final PreparedImage.Origins origins;
+  private final Lease lease;
+  private final MountSteps steps;
+
+  SourceReader(PreparedImage.Origins origins, Lease lease, MountSteps steps) {
+    this.origins = origins;
+    this.lease = lease;
+    this.steps = steps;
+  }
+
+  /** Makes the image of {@code spec} ready. */
+  PreparedImage prepare(MountSpec spec) throws IOException {
+    steps.reach(MountSteps.Step.SOURCE);
+    return MountSpec.isUrl(spec.source()) ? remote(spec) : local(spec);
+  }
+
+  private PreparedImage local(MountSpec spec) throws IOException {
+    Path path = Path.of(spec.source());
+    if (!Files.exists(path)) {
+      throw new RefusedException(Errno.ENOENT, path + ": no such file or directory");
+    }
+    if (!Files.isDirectory(path)) {
+      return raw().prepare(spec.source(), spec.devices());
+    }
+    refuseDevices(spec);
+    if (!Files.exists(path.resolve("index.json"))) {
+      throw new RefusedException(
+          Errno.EINVAL,
+          path + ": is no image: expected index.json in it, as `aquifer build` makes it");
+    }
+    return AquiferImage.prepare(RemoteImage.open(origins.open(spec.source())), lease, steps);
+  }
+
+  private PreparedImage remote(MountSpec spec) throws IOException {
+    if (!spec.devices().isEmpty()) {
+      return raw().prepare(spec.source(), spec.devices());
+    }
+    RemoteImage image;
+    try {
+      image = RemoteImage.open(origins.open(spec.source()));
+    } catch (BackendException e) {
+      if (e.isTransient() || !isErofsFile(spec.source())) {
+        throw e;
+      }
+      return raw().prepare(spec.source(), spec.devices());
+    }
+    return AquiferImage.prepare(image, lease, steps);
+  }
+
+  /** Whether there is an EROFS image at {@code url}, of which nothing is cached yet. */
+  private boolean isErofsFile(String url) {
+    int slash = url.lastIndexOf('/');
+    try (Arena arena = Arena.ofShared()) {
+      var origin = origins.open(url.substring(0, slash));
+      var object = origin.stat(url.substring(slash + 1));
+      if (object.sizeBytes() < SUPERBLOCK_AT + 4) {
+        return false;
+      }
+      MemorySegment magic = arena.allocate(4);
+      origin.read(url.substring(slash + 1), object, SUPERBLOCK_AT, magic, count -> {});
+      return LittleEndian.u32(magic, 0) == EROFS_MAGIC;
+    } catch (IOException | RuntimeException e) {
+      // Then the first failure, of the image, is what matters.
+      return false;
+    }
+  }
+
+  private static void refuseDevices(MountSpec spec) throws RefusedException {
+    if (!spec.devices().isEmpty()) {
+      throw new RefusedException(
+          Errno.EINVAL,
+          spec.source()
+              + ": mount option device= is for images made by other tools: this image's manifest names its blobs");
+    }
+  }
+
+  private RawImage raw() {
+    return new RawImage(origins, lease, steps);
+  }
+}
