@@ -1,25 +1,96 @@
 package dev.aquifer.cli;
 
-/** The program's entry point. */
+import dev.aquifer.daemon.ControlClient.NoDaemonException;
+import dev.aquifer.daemon.ErrorText;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/** The program's entry point: finds the command, runs it, tells an error in one line. */
 public final class Main {
   private Main() {}
 
   /** Runs the command line in {@code args} and ends the process with its exit code. */
   public static void main(String[] args) {
-    int exitCode = run(args);
-    System.out.flush();
-    System.err.flush();
+    int exitCode = run(args, stream(FileDescriptor.out), stream(FileDescriptor.err));
     // Not System.exit: that asks for a logger first, and setting up logging takes far longer than
-    // most commands. There are no shutdown hooks to miss.
+    // most commands. Whoever has a shutdown hook has done its work by now.
     Runtime.getRuntime().halt(exitCode);
   }
 
-  private static int run(String[] args) {
-    if (args.length == 1 && args[0].equals("--version")) {
-      System.out.println("aquifer 0.1.0-SNAPSHOT");
-      return 0;
+  // In the locale "C" Java would print what is not ASCII as question marks.
+  private static PrintWriter stream(FileDescriptor descriptor) {
+    return new PrintWriter(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
+  }
+
+  /** Runs a command line in this process and returns its exit code. */
+  static int run(String[] args, PrintWriter out, PrintWriter err) {
+    boolean debug = Arrays.asList(args).contains("--debug");
+    ExitCode exitCode;
+    try {
+      exitCode = execute(args, out, err);
+    } catch (ParameterException e) {
+      tell(err, e, usageText(e), debug);
+      err.println("Try `" + helpFor(e.getCommandLine()) + "`.");
+      exitCode = ExitCode.USAGE;
+    } catch (FailedException e) {
+      tell(err, e, String.valueOf(e.getMessage()), debug);
+      exitCode = e.exitCode();
     }
-    System.err.println("aquifer: no such command yet");
-    return 2;
+    out.flush();
+    err.flush();
+    return exitCode.number();
+  }
+
+  private static ExitCode execute(String[] args, PrintWriter out, PrintWriter err)
+      throws FailedException {
+    CommandLine root = Commands.commandLine(args, out, err);
+    ParseResult parsed = root.parseArgs(args);
+    while (parsed.hasSubcommand()) {
+      parsed = parsed.subcommand();
+    }
+    if (parsed.isUsageHelpRequested()) {
+      CommandLine asked = parsed.commandSpec().commandLine();
+      (asked == root ? Commands.all(out, err) : asked).usage(out);
+      return ExitCode.OK;
+    }
+    Command command = (Command) parsed.commandSpec().userObject();
+    try {
+      return command.run();
+    } catch (ParameterException | FailedException e) {
+      throw e;
+    } catch (NoDaemonException e) {
+      throw new FailedException(
+          ExitCode.UNAVAILABLE,
+          ErrorText.of(e) + "; `aquifer mount` or `aquifer daemon` starts one",
+          e);
+    } catch (Throwable e) {
+      throw new FailedException(command.failureCode(), ErrorText.of(e), e);
+    }
+  }
+
+  private static void tell(PrintWriter err, Throwable error, String message, boolean debug) {
+    err.println("aquifer: " + message);
+    if (debug) {
+      error.printStackTrace(err);
+    }
+  }
+
+  private static String usageText(ParameterException error) {
+    String message = String.valueOf(error.getMessage()).strip().replaceAll("\\s*\\R\\s*", "; ");
+    return message.isEmpty()
+        ? "bad usage"
+        : Character.toLowerCase(message.charAt(0)) + message.substring(1);
+  }
+
+  private static String helpFor(CommandLine commandLine) {
+    return commandLine.getParent() == null
+        ? "aquifer help"
+        : "aquifer help " + commandLine.getCommandName();
   }
 }

@@ -1,0 +1,73 @@
+package dev.aquifer.cli;
+
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.UsageMessageSpec;
+import picocli.CommandLine.ParameterException;
+
+/** All commands by name. Only the one that is called gets a model: models are slow to make. */
+final class Commands {
+  private static final int HELP_WIDTH = 96;
+  private static final Map<String, Supplier<Command>> ALL = new LinkedHashMap<>();
+
+  static {
+    ALL.put("demo", DemoCommand::new);
+    ALL.put("build", BuildCommand::new);
+    ALL.put("origin", OriginCommand::new);
+    ALL.put("mount", MountCommand::new);
+    ALL.put("umount", UmountCommand::new);
+    ALL.put("status", StatusCommand::new);
+    ALL.put("daemon", DaemonCommand::new);
+    ALL.put("unpack-blob", UnpackBlobCommand::new);
+    ALL.put("install-mount-helper", InstallMountHelperCommand::new);
+    ALL.put("mount.aquifer", MountHelperCommand::new);
+    ALL.put("warm-up", WarmUpCommand::new);
+    ALL.put("help", HelpCommand::new);
+  }
+
+  private Commands() {}
+
+  /** The command line with the one command that {@code args} name; without any, if they name none. */
+  static CommandLine commandLine(String[] args, PrintWriter out, PrintWriter err) {
+    CommandLine root = prepare(new CommandLine(new RootCommand()), out, err);
+    String name = firstWord(args);
+    if (name != null) {
+      Supplier<Command> command = ALL.get(name);
+      if (command == null) {
+        throw new ParameterException(root, "unknown command '" + name + "'");
+      }
+      root.addSubcommand(name, prepare(new CommandLine(command.get()), out, err));
+    }
+    return root;
+  }
+
+  /** The command line with every command, for help. */
+  static CommandLine all(PrintWriter out, PrintWriter err) {
+    CommandLine root = prepare(new CommandLine(new RootCommand()), out, err);
+    ALL.forEach(
+        (name, command) ->
+            root.addSubcommand(name, prepare(new CommandLine(command.get()), out, err)));
+    return root;
+  }
+
+  private static CommandLine prepare(CommandLine line, PrintWriter out, PrintWriter err) {
+    UsageMessageSpec usage = line.getCommandSpec().usageMessage();
+    usage.width(HELP_WIDTH);
+    usage.autoWidth(false);
+    return line.setOut(out).setErr(err).setUnmatchedOptionsArePositionalParams(false);
+  }
+
+  // Options before the command take no values, so the first word is the command.
+  private static @Nullable String firstWord(String[] args) {
+    for (String arg : args) {
+      if (!arg.startsWith("-")) {
+        return arg;
+      }
+    }
+    return null;
+  }
+}

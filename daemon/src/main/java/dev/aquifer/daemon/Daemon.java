@@ -1,0 +1,211 @@
+package dev.aquifer.daemon;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.aquifer.blob.CacheStore;
+import dev.aquifer.blob.Domains;
+import dev.aquifer.blob.Fetcher;
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
+import dev.aquifer.mount.KernelFeatures;
+import dev.aquifer.mount.MountSpec;
+import dev.aquifer.mount.MountStatus;
+import dev.aquifer.mount.Mounts;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The composition root: cache, fetcher, domains and mounts of one run directory, and the control
+ * API when {@link #serve} is called. Opened and closed on platform threads.
+ *
+ * <p>Safe for use by many threads.
+ */
+public final class Daemon implements Closeable {
+  private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+
+  private final Places places;
+  private final Instant since = Instant.now();
+  private final KernelFeatures features;
+  private final Domains domains;
+  private final Mounts mounts;
+  private final CountDownLatch end = new CountDownLatch(1);
+
+  /** What is open, the first to be closed on top. Guarded by itself. */
+  private final Deque<Closeable> open = new ArrayDeque<>();
+
+  private Daemon(Places places) throws IOException {
+    this.places = places;
+    try {
+      places.makeRunDir();
+      open.push(RunLock.take(places.lock()));
+      CacheStore store = CacheStore.open(places.cacheDir());
+      open.push(store);
+      Fetcher fetcher = new Fetcher();
+      open.push(fetcher);
+      this.domains = new Domains(store, fetcher);
+      this.features = KernelFeatures.probe(places.cacheDir());
+      this.mounts = Mounts.open(domains, places.runDir());
+      open.push(mounts);
+    } catch (IOException | RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens everything but the control API.
+   *
+   * @throws RefusedException EBUSY if another daemon has the run or the cache directory
+   */
+  public static Daemon open(Places places) throws IOException {
+    return new Daemon(places);
+  }
+
+  /** Starts the control API on {@link Places#socket}. */
+  public void serve() throws IOException {
+    ControlServer server = ControlServer.start(this, places.socket());
+    synchronized (open) {
+      open.push(server);
+    }
+  }
+
+  /** What the kernel can do. */
+  public KernelFeatures features() {
+    return features;
+  }
+
+  /** The domains. */
+  public Domains domains() {
+    return domains;
+  }
+
+  /** Mounts an image and logs it; as {@link Mounts#mount}. */
+  public MountStatus mount(MountSpec spec) throws IOException {
+    Instant start = Instant.now();
+    try {
+      MountStatus mount = mounts.mount(spec);
+      LOG.info(
+          "mounted {} at {}: {}, {} in {} ms",
+          mount.source(),
+          mount.target(),
+          mount.domainId() == null ? "private" : "domain " + mount.domainId(),
+          "fsid " + mount.fsid(),
+          Duration.between(start, Instant.now()).toMillis());
+      return mount;
+    } catch (IOException | RuntimeException e) {
+      LOG.warn("not mounted: {} at {}: {}", spec.source(), spec.target(), ErrorText.of(e));
+      throw e;
+    }
+  }
+
+  /** Unmounts what is at {@code target} and logs it; as {@link Mounts#umount}. */
+  public ObjectNode umount(Path target, boolean lazily) throws IOException {
+    @Nullable MountStatus rest;
+    try {
+      rest = mounts.umount(target, lazily);
+    } catch (IOException | RuntimeException e) {
+      LOG.warn("not unmounted: {}: {}", target, ErrorText.of(e));
+      throw e;
+    }
+    LOG.info("unmounted {}{}", target, rest == null ? "" : ": still in use by open files");
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("target", target.toString());
+    node.put("state", rest == null ? "gone" : "lingering");
+    return node;
+  }
+
+  /**
+   * Unmounts everything that nobody uses.
+   *
+   * @throws RefusedException EBUSY if something is in use; it stays mounted
+   */
+  ObjectNode umountAll() throws IOException {
+    List<String> busy = new ArrayList<>();
+    int count = 0;
+    for (MountStatus mount : mounts.status()) {
+      if (mount.state() == MountStatus.State.MOUNTED) {
+        try {
+          umount(mount.target(), false);
+          count++;
+        } catch (RefusedException e) {
+          busy.add(mount.target().toString());
+        }
+      }
+    }
+    if (!busy.isEmpty()) {
+      throw new RefusedException(
+          Errno.EBUSY,
+          "%s: in use, so the daemon goes on: end the programs that use it, or stop the daemon with SIGTERM"
+              .formatted(String.join(", ", busy)));
+    }
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("unmounted", count);
+    return node;
+  }
+
+  ObjectNode health() {
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("status", "ok");
+    node.put("pid", ProcessHandle.current().pid());
+    return node;
+  }
+
+  /** What {@code GET /v1/status} answers. */
+  public ObjectNode status() {
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("version", Daemon.class.getPackage().getImplementationVersion());
+    node.put("pid", ProcessHandle.current().pid());
+    node.put("since", since.toString());
+    node.put("runDir", places.runDir().toString());
+    node.put("cacheDir", places.cacheDir().toString());
+    node.put("missing", features.missing());
+    ArrayNode mountNodes = node.putArray("mounts");
+    mounts.status().forEach(mount -> mountNodes.add(StatusJson.of(mount)));
+    ArrayNode domainNodes = node.putArray("domains");
+    domains.status().forEach(domain -> domainNodes.add(StatusJson.of(domain)));
+    return node;
+  }
+
+  /** Lets {@link #awaitEnd} return. */
+  public void end() {
+    end.countDown();
+  }
+
+  /** Waits until somebody asks for the end. */
+  public void awaitEnd() throws InterruptedException {
+    end.await();
+  }
+
+  /** Ends the control API, unmounts everything and lets go of all files; idempotent. */
+  @Override
+  public void close() throws IOException {
+    end();
+    @Nullable IOException failure = null;
+    // The lock is held meanwhile: whoever closes second must wait until all is closed.
+    synchronized (open) {
+      while (!open.isEmpty()) {
+        try {
+          open.pop().close();
+        } catch (IOException | RuntimeException e) {
+          LOG.warn("while ending: {}", ErrorText.of(e), e);
+          failure = failure == null ? new IOException(ErrorText.of(e), e) : failure;
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}
