@@ -92,7 +92,7 @@ public final class Directory {
     byte @Nullable [] previous = null;
     for (long position = 0; position < data.sizeBytes(); position += readBytes) {
       int length = (int) Math.min(readBytes, data.sizeBytes() - position);
-      MemorySegment bytes = MemorySegment.ofArray(data.readBytes(position, length));
+      MemorySegment bytes = read(position, length);
       for (int offset = 0; offset < length; offset += blockSize) {
         long number = (position + offset) / blockSize;
         MemorySegment part = bytes.asSlice(offset, Math.min(blockSize, length - offset));
@@ -146,8 +146,13 @@ public final class Directory {
   private DirBlock block(long number) throws IOException {
     long position = number * blockSize;
     int length = (int) Math.min(blockSize, data.sizeBytes() - position);
-    return new DirBlock(
-        MemorySegment.ofArray(data.readBytes(position, length)), () -> place(number));
+    return new DirBlock(read(position, length), () -> place(number));
+  }
+
+  private MemorySegment read(long position, int length) throws IOException {
+    MemorySegment bytes = MemorySegment.ofArray(new byte[length]);
+    data.read(position, bytes);
+    return bytes;
   }
 
   private String place(long blockNumber) {

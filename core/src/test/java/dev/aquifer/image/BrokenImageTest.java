@@ -167,6 +167,17 @@ class BrokenImageTest {
     }
 
     @Test
+    void cutOffAnywhere() {
+      byte[] bytes = golden.bytes("12-idtime");
+      for (int length = 0; length < bytes.length; length++) {
+        byte[] cut = PatchedImage.cut(bytes, length);
+        assertThatThrownBy(() -> PatchedImage.open(cut))
+            .as("%d bytes", length)
+            .isInstanceOf(CorruptDataException.class);
+      }
+    }
+
+    @Test
     void rootIsNoDirectory() throws IOException {
       long nid = whole("12-idtime").lookup("/t_ns").nid();
       corrupt(
