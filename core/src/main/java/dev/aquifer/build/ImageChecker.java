@@ -147,14 +147,20 @@ final class ImageChecker {
   }
 
   private void require(boolean isRight, Node node) throws CorruptDataException {
-    require(isRight, node.entry.toString());
+    if (!isRight) {
+      throw wrong(node.entry.toString());
+    }
   }
 
   private void require(boolean isRight, String what) throws CorruptDataException {
     if (!isRight) {
-      throw new CorruptDataException(
-          "%s: %s: the bootstrap read back is not what was written: please report this"
-              .formatted(image.name(), what));
+      throw wrong(what);
     }
+  }
+
+  private CorruptDataException wrong(String what) {
+    return new CorruptDataException(
+        "%s: %s: the bootstrap read back is not what was written: please report this"
+            .formatted(image.name(), what));
   }
 }

@@ -210,6 +210,8 @@ final class ImagePlan {
     return timestamp == null ? node.stat().mtimeSeconds() : timestamp.getEpochSecond();
   }
 
+  /** The rest of {@link #mtimeSeconds} in nanoseconds. */
+  @SuppressWarnings("JavaInstantGetSecondsGetNano")
   int mtimeNanos(Node node) {
     return timestamp == null ? node.stat().mtimeNanos() : timestamp.getNano();
   }

@@ -270,7 +270,7 @@ final class ImageWriter {
       return node.stat().rdev();
     }
     if (node.chunks != null) {
-      return (node.chunks.chunkBits() - ChunkMap.BLOCK_BITS) | CHUNK_FORMAT_INDEXES;
+      return node.chunks.chunkBits() - (long) ChunkMap.BLOCK_BITS | CHUNK_FORMAT_INDEXES;
     }
     if (node.startBlock != Node.NOWHERE) {
       return node.startBlock;

@@ -124,19 +124,41 @@ public final class TreeDigest {
     return text.toString();
   }
 
+  /**
+   * The SHA-256 of a file's data; if there is more than 1 MiB of it, that of the SHA-256s of each
+   * MiB. So holes need not be read, and files may have terabytes of them.
+   */
   private Sha256 dataDigest(SourceEntry entry) throws IOException {
-    MessageDigest digest = Sha256.newDigest();
     long size = entry.stat().sizeBytes();
-    if (size > 0) {
-      try (SourceFile file = tree.open(entry)) {
-        for (long done = 0; done < size; done += STEP_BYTES) {
-          MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, size - done));
-          file.read(done, step);
-          Sha256.update(digest, step);
-        }
-        file.checkUnchanged();
-      }
+    if (size == 0) {
+      return Sha256.hash(new byte[0]);
     }
-    return Sha256.finish(digest);
+    try (SourceFile file = tree.open(entry)) {
+      if (size <= STEP_BYTES) {
+        Sha256 whole = stepDigest(file, 0, (int) size);
+        file.checkUnchanged();
+        return whole;
+      }
+      byte[] zeros = Sha256.hash(new byte[STEP_BYTES]).bytes();
+      MessageDigest digest = Sha256.newDigest();
+      long data = 0;
+      for (long done = 0; done < size; done += STEP_BYTES) {
+        if (data < done) {
+          data = file.nextData(done);
+        }
+        int step = (int) Math.min(STEP_BYTES, size - done);
+        boolean isHole = data >= done + STEP_BYTES && step == STEP_BYTES;
+        digest.update(isHole ? zeros : stepDigest(file, done, step).bytes());
+      }
+      file.checkUnchanged();
+      return Sha256.finish(digest);
+    }
+  }
+
+  private Sha256 stepDigest(SourceFile file, long positionBytes, int lengthBytes)
+      throws IOException {
+    MemorySegment step = buffer.asSlice(0, lengthBytes);
+    file.read(positionBytes, step);
+    return Sha256.hash(step);
   }
 }

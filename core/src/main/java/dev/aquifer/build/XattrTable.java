@@ -29,17 +29,22 @@ final class XattrTable {
     SECURITY(6, "security.");
 
     final int number;
-    final byte[] prefix;
+    private final String prefix;
 
     NameSpace(int number, String prefix) {
       this.number = number;
-      this.prefix = prefix.getBytes(StandardCharsets.US_ASCII);
+      this.prefix = prefix;
+    }
+
+    int prefixBytes() {
+      return prefix.length();
     }
 
     boolean holds(byte[] name) {
-      int length = prefix.length;
-      return Arrays.equals(name, 0, Math.min(length, name.length), prefix, 0, length)
-          && (prefix[length - 1] == '.') == (name.length > length);
+      int length = prefix.length();
+      byte[] beginning = prefix.getBytes(StandardCharsets.US_ASCII);
+      return Arrays.equals(name, 0, Math.min(length, name.length), beginning, 0, length)
+          && prefix.endsWith(".") == (name.length > length);
     }
   }
 
@@ -116,7 +121,7 @@ final class XattrTable {
     byte[] name = xattr.name();
     for (NameSpace space : NameSpace.values()) {
       if (space.holds(name)) {
-        byte[] rest = Arrays.copyOfRange(name, space.prefix.length, name.length);
+        byte[] rest = Arrays.copyOfRange(name, space.prefixBytes(), name.length);
         if (rest.length > MAX_NAME_BYTES || xattr.value().length > MAX_VALUE_BYTES) {
           throw new IOException(
               "%s: %s: extended attribute %s with a value of %d bytes: expected at most %d"
