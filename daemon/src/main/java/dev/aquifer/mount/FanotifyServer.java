@@ -10,17 +10,22 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Answers the kernel when it asks for bytes of marked files. One platform thread reads the events
- * and answers at once where the bytes are there; a virtual thread each fetches what is missing.
+ * Answers the kernel when it asks for bytes of marked files. One thread reads the events and
+ * answers at once where the bytes are there; another each waits for what is missing.
  *
  * <p>The event thread touches no file and waits for nothing but events, so that this process may
- * itself read from the mounts that it serves. For one event whose bytes are there it makes five
- * system calls (poll, read, fstat, write, close) and no garbage.
+ * itself read from the mounts that it serves. Those that wait for missing bytes are platform
+ * threads, too: a virtual thread that reads a file holds its carrier, so that a few of them reading
+ * from such a mount would leave none to the one that could help them. For one event whose bytes are
+ * there it makes five system calls (poll, read, fstat, write, close) and no garbage.
  *
  * <p>What can't be answered with "allow" in good conscience is denied: a file that no mount uses,
  * an event without a range for a file that is not complete, anything unexpected.
@@ -31,10 +36,16 @@ final class FanotifyServer implements Closeable {
   private static final int WAKE = 1;
   private static final int HANDED_OVER = 0;
 
+  /** Misses that are fetched at once; further ones wait their turn. Each is a reader that waits. */
+  private static final int MAX_MISS_THREADS = 256;
+
+  private static final long IDLE_SECONDS = 10;
+
   private final Fanotify group;
   private final WatchedFiles files;
   private final int wakeFd;
   private final Thread thread;
+  private final ThreadPoolExecutor misses;
   private final Set<PendingAccess> waiting = ConcurrentHashMap.newKeySet();
   private volatile boolean closing;
 
@@ -43,6 +54,15 @@ final class FanotifyServer implements Closeable {
     this.files = new WatchedFiles(group);
     this.wakeFd = Descriptors.eventCounter();
     this.thread = Thread.ofPlatform().name(threadName).daemon().unstarted(this::serve);
+    this.misses =
+        new ThreadPoolExecutor(
+            MAX_MISS_THREADS,
+            MAX_MISS_THREADS,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            Thread.ofPlatform().name(threadName + "-miss-", 1).daemon().factory());
+    misses.allowCoreThreadTimeOut(true);
   }
 
   /** Starts to serve {@code group}, which stays the caller's. */
@@ -131,7 +151,7 @@ final class FanotifyServer implements Closeable {
   private int handOver(int eventFd, LazyFile file, long offset, long length) {
     PendingAccess access = new PendingAccess(group, waiting, file, eventFd, offset, length);
     try {
-      Thread.ofVirtual().name("miss").start(access);
+      misses.execute(access);
     } catch (Throwable e) {
       LOG.error("{}: denied: {}", file.name(), Denial.reason(e));
       access.answer(Fanotify.deny(Denial.EAGAIN));
@@ -152,6 +172,8 @@ final class FanotifyServer implements Closeable {
     files.close();
     Descriptors.wake(wakeFd);
     boolean interrupted = join();
+    // Not interrupted: that would close the files under those that just write.
+    misses.shutdown();
     waiting.forEach(access -> access.answer(Fanotify.deny(Denial.EAGAIN)));
     // Those that another thread is just answering: a write and a close, nothing that waits.
     while (!waiting.isEmpty()) {

@@ -11,7 +11,7 @@ import org.slf4j.LoggerFactory;
  * A reader that waits for bytes which are not there yet. It is answered exactly once, whatever
  * happens: when the bytes have come, when they can't be had, or when the server closes.
  *
- * <p>Safe for use by many threads; {@link #run} is called once, in a virtual thread.
+ * <p>Safe for use by many threads; {@link #run} is called once.
  */
 final class PendingAccess implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(PendingAccess.class);
