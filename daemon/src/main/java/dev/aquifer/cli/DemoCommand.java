@@ -56,6 +56,7 @@ final class DemoCommand extends Command {
     Instant start = Instant.now();
     DemoImages built = DemoImages.build(jdk, changes, images);
     Duration building = Duration.between(start, Instant.now());
+    say("built (%.1f s); mounting both in one domain from an origin on this machine", seconds(building));
 
     Origin origin =
         scratch.add(
@@ -98,7 +99,7 @@ final class DemoCommand extends Command {
     String said = reader.use(url + image, image, isSecond);
     Duration took = Duration.between(start, Instant.now());
     settle(origin);
-    say("%s: %s (%.1f s)", image, said, took.toMillis() / 1000.0);
+    say("%s: %s (%.1f s)", image, said, seconds(took));
     return new DemoResult.Use(
         origin.sentBytes() - bytes, origin.requests() - requests, took, said);
   }
@@ -111,6 +112,10 @@ final class DemoCommand extends Command {
       before = origin.sentBytes();
       Thread.sleep(QUIET_MILLIS);
     }
+  }
+
+  private static double seconds(Duration duration) {
+    return duration.toMillis() / 1000.0;
   }
 
   private void say(String format, Object... arguments) {

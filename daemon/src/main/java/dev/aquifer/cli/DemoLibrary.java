@@ -75,7 +75,7 @@ final class DemoLibrary implements DemoReader {
     List<String> names = new ArrayList<>(FILES);
     names.add(MODULES);
     if (isSecond) {
-      names.addAll(List.of("app/SHA256SUMS", "app/data-1.bin", "app/data-2.bin"));
+      names.addAll(List.of("app/CHECKSUMS", "app/data-1.bin", "app/data-2.bin"));
     }
     int count = 0;
     long bytes = 0;

@@ -38,8 +38,11 @@ final class OriginCommand extends Command {
       description = "Wait that long before each answer, as a distant origin would.")
   long delayMillis;
 
-  @Option(names = "--log", description = "Print a line for each request.")
-  boolean log;
+  @Option(
+      names = "--quiet",
+      description =
+          "Print no line for each request; else it is: method, path, range if any, status, bytes.")
+  boolean quiet;
 
   @Override
   ExitCode run() throws IOException, FailedException, InterruptedException {
@@ -59,7 +62,7 @@ final class OriginCommand extends Command {
             port,
             Duration.ofMillis(delayMillis),
             line -> {
-              if (log) {
+              if (!quiet) {
                 out().println(line);
               }
             })) {

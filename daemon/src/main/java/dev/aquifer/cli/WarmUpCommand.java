@@ -24,7 +24,9 @@ import picocli.CommandLine;
 final class WarmUpCommand extends Command {
   @Override
   ExitCode run() throws IOException {
-    try (Scratch scratch = Scratch.create("aquifer-warm-up-")) {
+    Scratch scratch = Scratch.create("aquifer-warm-up-");
+    try (OnSignal ignored = OnSignal.close(scratch);
+        scratch) {
       Path source = scratch.directory("source");
       Files.writeString(source.resolve("file"), "data".repeat(5000));
       step("help", () -> inner("help"));
@@ -56,7 +58,7 @@ final class WarmUpCommand extends Command {
   private void serve(Scratch scratch) throws IOException {
     LogSetup.forDaemon();
     Places places = new Places(scratch.directory("run"), scratch.directory("cache"));
-    try (Daemon daemon = Daemon.open(places)) {
+    try (Daemon daemon = scratch.add(Daemon.open(places))) {
       daemon.serve();
       String image = scratch.directory("images").resolve("image").toString();
       String target = scratch.directory("mnt").toString();

@@ -17,6 +17,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,7 +72,7 @@ public final class ControlClient {
     ByteBuffer request = ByteBuffer.allocate(head.length() + entity.length);
     request.put(head.getBytes(StandardCharsets.US_ASCII)).put(entity).flip();
     try (SocketChannel channel = connect()) {
-      return answer(exchange(channel, request));
+      return json(exchange(channel, request));
     }
   }
 
@@ -91,10 +93,10 @@ public final class ControlClient {
     }
   }
 
-  /** Sends everything and returns all that comes until the other side closes. */
-  private byte[] exchange(SocketChannel channel, ByteBuffer request) throws IOException {
+  /** Sends everything and returns the answer when it is whole. */
+  private HttpAnswer exchange(SocketChannel channel, ByteBuffer request) throws IOException {
     long deadline = System.nanoTime() + limit.toNanos();
-    ByteArrayOutputStream answer = new ByteArrayOutputStream();
+    ByteArrayOutputStream received = new ByteArrayOutputStream();
     ByteBuffer buffer = ByteBuffer.allocate(16 << 10);
     channel.configureBlocking(false);
     try (Selector selector = Selector.open()) {
@@ -116,38 +118,58 @@ public final class ControlClient {
           continue;
         }
         int count = channel.read(buffer.clear());
-        if (count < 0) {
-          return answer.toByteArray();
+        if (count > 0) {
+          received.write(buffer.array(), 0, count);
         }
-        answer.write(buffer.array(), 0, count);
-        if (answer.size() > MAX_ANSWER_BYTES) {
+        HttpAnswer answer = HttpAnswer.parse(received.toByteArray());
+        if (answer != null) {
+          return answer;
+        }
+        if (count < 0) {
+          throw new IOException(
+              socket + ": the daemon ended before its answer was whole: see its log");
+        }
+        if (received.size() > MAX_ANSWER_BYTES) {
           throw new IOException(BROKEN.formatted(socket, "its answer has no end"));
         }
       }
     }
   }
 
-  private JsonNode answer(byte[] bytes) throws IOException {
-    String text = new String(bytes, StandardCharsets.UTF_8);
-    int headEnd = text.indexOf("\r\n\r\n");
-    if (bytes.length == 0) {
-      throw new IOException(socket + ": the daemon ended before it answered: see its log");
+  /** A whole answer: what docs/control-api.md needs of HTTP. */
+  private record HttpAnswer(int status, String body) {
+    private static final Pattern HEAD =
+        Pattern.compile(
+            "HTTP/1\\.1 ([0-9]{3})[^\r]*\r\n(?:.*\r\n)?content-length: *([0-9]{1,9}) *\r\n.*",
+            Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+
+    /** Returns null while something is missing. */
+    static @Nullable HttpAnswer parse(byte[] bytes) {
+      String text = new String(bytes, StandardCharsets.ISO_8859_1);
+      int headEnd = text.indexOf("\r\n\r\n");
+      if (headEnd < 0) {
+        return null;
+      }
+      Matcher head = HEAD.matcher(text.substring(0, headEnd + 2));
+      int bodyStart = headEnd + 4;
+      if (!head.matches() || bytes.length < bodyStart + Integer.parseInt(head.group(2))) {
+        return null;
+      }
+      int bodyEnd = bodyStart + Integer.parseInt(head.group(2));
+      return new HttpAnswer(
+          Integer.parseInt(head.group(1)),
+          new String(bytes, bodyStart, bodyEnd - bodyStart, StandardCharsets.UTF_8));
     }
-    if (headEnd < 0 || !text.startsWith("HTTP/1.1 ")) {
-      throw new IOException(BROKEN.formatted(socket, "its answer is no HTTP"));
-    }
-    String head = text.substring(0, headEnd + 2).toLowerCase(Locale.ROOT);
-    byte[] entity = text.substring(headEnd + 4).getBytes(StandardCharsets.UTF_8);
-    if (!head.contains("\r\ncontent-length: " + entity.length + "\r\n")) {
-      throw new IOException(socket + ": the daemon ended in the middle of its answer: see its log");
-    }
+  }
+
+  private JsonNode json(HttpAnswer answer) throws IOException {
     JsonNode json;
     try {
-      json = JSON.readTree(entity);
+      json = JSON.readTree(answer.body);
     } catch (IOException e) {
       throw new IOException(BROKEN.formatted(socket, "its answer is no JSON"), e);
     }
-    if (head.startsWith("http/1.1 2")) {
+    if (answer.status < 300) {
       return json;
     }
     JsonNode message = json.path("message");

@@ -15,7 +15,6 @@ import dev.aquifer.mount.Mounts;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -91,26 +90,17 @@ public final class Daemon implements Closeable {
     return domains;
   }
 
-  /** Mounts an image and logs it; as {@link Mounts#mount}. */
+  /** As {@link Mounts#mount}, which logs what succeeds; this logs what does not. */
   public MountStatus mount(MountSpec spec) throws IOException {
-    Instant start = Instant.now();
     try {
-      MountStatus mount = mounts.mount(spec);
-      LOG.info(
-          "mounted {} at {}: {}, {} in {} ms",
-          mount.source(),
-          mount.target(),
-          mount.domainId() == null ? "private" : "domain " + mount.domainId(),
-          "fsid " + mount.fsid(),
-          Duration.between(start, Instant.now()).toMillis());
-      return mount;
+      return mounts.mount(spec);
     } catch (IOException | RuntimeException e) {
       LOG.warn("not mounted: {} at {}: {}", spec.source(), spec.target(), ErrorText.of(e));
       throw e;
     }
   }
 
-  /** Unmounts what is at {@code target} and logs it; as {@link Mounts#umount}. */
+  /** As {@link Mounts#umount}; returns what docs/control-api.md says. */
   public ObjectNode umount(Path target, boolean lazily) throws IOException {
     @Nullable MountStatus rest;
     try {
@@ -119,7 +109,6 @@ public final class Daemon implements Closeable {
       LOG.warn("not unmounted: {}: {}", target, ErrorText.of(e));
       throw e;
     }
-    LOG.info("unmounted {}{}", target, rest == null ? "" : ": still in use by open files");
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     node.put("target", target.toString());
     node.put("state", rest == null ? "gone" : "lingering");
