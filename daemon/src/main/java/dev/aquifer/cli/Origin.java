@@ -84,7 +84,8 @@ final class Origin implements Closeable {
         cause = cause.getCause();
       }
       throw new IOException(
-          "%s port %d: can't listen: %s".formatted(address.getHostAddress(), port, cause.getMessage()),
+          "%s port %d: can't listen: %s"
+              .formatted(address.getHostAddress(), port, cause.getMessage()),
           e);
     }
     return origin;
