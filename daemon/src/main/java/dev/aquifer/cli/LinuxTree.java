@@ -72,7 +72,7 @@ public final class LinuxTree implements SourceTree {
   @Override
   public List<SourceEntry> children(SourceEntry directory) throws IOException {
     try (ShortPath at = ShortPath.of(path, directory)) {
-      int fd = FileCalls.open(at.bytes(), FileCalls.O_DIRECTORY);
+      int fd = FileCalls.open(at.bytes, FileCalls.O_DIRECTORY);
       try {
         List<byte[]> names = FileCalls.list(fd);
         List<SourceEntry> entries = new ArrayList<>(names.size());
@@ -96,13 +96,13 @@ public final class LinuxTree implements SourceTree {
   @Override
   public List<Xattr> xattrs(SourceEntry entry) throws IOException {
     try (ShortPath at = ShortPath.of(path, entry)) {
-      List<byte[]> names = FileCalls.listXattrs(at.bytes());
+      List<byte[]> names = FileCalls.listXattrs(at.bytes);
       if (names.isEmpty()) {
         return List.of();
       }
       List<Xattr> xattrs = new ArrayList<>(names.size());
       for (byte[] attribute : names) {
-        xattrs.add(Xattr.of(attribute, FileCalls.xattr(at.bytes(), attribute)));
+        xattrs.add(Xattr.of(attribute, FileCalls.xattr(at.bytes, attribute)));
       }
       return xattrs;
     } catch (ErrnoException e) {
@@ -113,7 +113,7 @@ public final class LinuxTree implements SourceTree {
   @Override
   public byte[] linkTarget(SourceEntry link) throws IOException {
     try (ShortPath at = ShortPath.of(path, link)) {
-      return FileCalls.readlink(at.bytes());
+      return FileCalls.readlink(at.bytes);
     } catch (ErrnoException e) {
       throw failed(link, "its target can't be read", e);
     }
@@ -122,7 +122,7 @@ public final class LinuxTree implements SourceTree {
   @Override
   public SourceFile open(SourceEntry file) throws IOException {
     try (ShortPath at = ShortPath.of(path, file)) {
-      return new LinuxFile(file, FileCalls.open(at.bytes(), 0));
+      return new LinuxFile(file, FileCalls.open(at.bytes, 0));
     } catch (ErrnoException e) {
       throw failed(file, "can't be read", e);
     }
@@ -158,7 +158,15 @@ public final class LinuxTree implements SourceTree {
    * A path to an entry that system calls take. One longer than they take starts at a descriptor of
    * a directory on its way, which is open as long as this object.
    */
-  private record ShortPath(byte[] bytes, int fd) implements AutoCloseable {
+  private static final class ShortPath implements AutoCloseable {
+    private final byte[] bytes;
+    private final int fd;
+
+    private ShortPath(byte[] bytes, int fd) {
+      this.bytes = bytes;
+      this.fd = fd;
+    }
+
     static ShortPath of(byte[] root, SourceEntry entry) throws IOException {
       byte[] rest = entry.path();
       byte[] from = root;
