@@ -160,7 +160,7 @@ class ImageBuilderTest {
   @Test
   void aTreeWithoutDataHasNoBlob() throws IOException {
     MemoryTree tree = new MemoryTree();
-    tree.sparse("hole", 1L << 50);
+    tree.sparse("hole", 1L << 42);
     tree.file("inline", new byte[10]);
     BuildResult result = build(tree, "out", OPTIONS);
     assertThat(result.blobs()).isEmpty();

@@ -72,7 +72,7 @@ public final class LinuxTree implements SourceTree {
   @Override
   public List<SourceEntry> children(SourceEntry directory) throws IOException {
     try (ShortPath at = ShortPath.of(path, directory)) {
-      int fd = FileCalls.open(at.bytes, FileCalls.O_DIRECTORY);
+      int fd = FileCalls.open(at.bytes(), FileCalls.O_DIRECTORY);
       try {
         List<byte[]> names = FileCalls.list(fd);
         List<SourceEntry> entries = new ArrayList<>(names.size());
@@ -96,13 +96,13 @@ public final class LinuxTree implements SourceTree {
   @Override
   public List<Xattr> xattrs(SourceEntry entry) throws IOException {
     try (ShortPath at = ShortPath.of(path, entry)) {
-      List<byte[]> names = FileCalls.listXattrs(at.bytes);
+      List<byte[]> names = FileCalls.listXattrs(at.bytes());
       if (names.isEmpty()) {
         return List.of();
       }
       List<Xattr> xattrs = new ArrayList<>(names.size());
       for (byte[] attribute : names) {
-        xattrs.add(Xattr.of(attribute, FileCalls.xattr(at.bytes, attribute)));
+        xattrs.add(Xattr.of(attribute, FileCalls.xattr(at.bytes(), attribute)));
       }
       return xattrs;
     } catch (ErrnoException e) {
@@ -113,7 +113,7 @@ public final class LinuxTree implements SourceTree {
   @Override
   public byte[] linkTarget(SourceEntry link) throws IOException {
     try (ShortPath at = ShortPath.of(path, link)) {
-      return FileCalls.readlink(at.bytes);
+      return FileCalls.readlink(at.bytes());
     } catch (ErrnoException e) {
       throw failed(link, "its target can't be read", e);
     }
@@ -122,7 +122,7 @@ public final class LinuxTree implements SourceTree {
   @Override
   public SourceFile open(SourceEntry file) throws IOException {
     try (ShortPath at = ShortPath.of(path, file)) {
-      return new LinuxFile(file, FileCalls.open(at.bytes, 0));
+      return new LinuxFile(file, FileCalls.open(at.bytes(), 0));
     } catch (ErrnoException e) {
       throw failed(file, "can't be read", e);
     }
@@ -165,6 +165,10 @@ public final class LinuxTree implements SourceTree {
     private ShortPath(byte[] bytes, int fd) {
       this.bytes = bytes;
       this.fd = fd;
+    }
+
+    byte[] bytes() {
+      return bytes;
     }
 
     static ShortPath of(byte[] root, SourceEntry entry) throws IOException {
@@ -258,15 +262,8 @@ public final class LinuxTree implements SourceTree {
     @Override
     public long nextData(long positionBytes) throws IOException {
       try {
-        return seek(positionBytes, FileCalls.SEEK_DATA);
+        return found(FileCalls.nextData(fd, positionBytes));
       } catch (ErrnoException e) {
-        if (e.errno() == FileCalls.ENXIO) {
-          return sizeBytes();
-        }
-        if (e.errno() == FileCalls.EINVAL) {
-          // This file system does not tell its holes.
-          return positionBytes;
-        }
         throw failed(entry, "can't be searched for data", e);
       }
     }
@@ -274,17 +271,15 @@ public final class LinuxTree implements SourceTree {
     @Override
     public long nextHole(long positionBytes) throws IOException {
       try {
-        return seek(positionBytes, FileCalls.SEEK_HOLE);
+        return found(FileCalls.nextHole(fd, positionBytes));
       } catch (ErrnoException e) {
-        if (e.errno() == FileCalls.ENXIO || e.errno() == FileCalls.EINVAL) {
-          return sizeBytes();
-        }
         throw failed(entry, "can't be searched for holes", e);
       }
     }
 
-    private long seek(long positionBytes, int whence) throws IOException {
-      return Math.min(FileCalls.lseek(fd, positionBytes, whence), sizeBytes());
+    /** The file may have grown: what lies beyond its listed end is not looked at. */
+    private long found(long positionBytes) {
+      return positionBytes < 0 ? sizeBytes() : Math.min(positionBytes, sizeBytes());
     }
 
     @Override

@@ -1,0 +1,225 @@
+package dev.aquifer.build;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.aquifer.format.Descriptor;
+import dev.aquifer.io.CorruptDataException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReuseTest {
+  private static final BuildOptions OPTIONS = BuildOptions.defaults();
+
+  @TempDir Path temp;
+  private MemoryTree first;
+  private BuildResult firstResult;
+
+  @BeforeEach
+  void buildFirst() throws IOException {
+    first = new MemoryTree();
+    first.file("a", TestTrees.noise(1, 300_000));
+    first.file("b", TestTrees.noise(2, 5000));
+    first.file("c", TestTrees.noise(3, 3_000_000));
+    first.file("small", TestTrees.noise(4, 100));
+    first.sparse("sparse", 1 << 24).data(1 << 20, TestTrees.noise(5, 1 << 18));
+    firstResult = build("first", first, OPTIONS);
+  }
+
+  private BuildResult build(String name, MemoryTree tree, BuildOptions options, String... reused)
+      throws IOException {
+    List<ReuseImage> images = new ArrayList<>();
+    for (String image : reused) {
+      images.add(ReuseImage.open(temp.resolve(image)));
+    }
+    try {
+      return ImageBuilder.build(tree, temp.resolve(name), images, options);
+    } finally {
+      for (ReuseImage image : images) {
+        image.close();
+      }
+    }
+  }
+
+  private void assertHolds(String name, MemoryTree tree) throws IOException {
+    List<String> expected = new ArrayList<>();
+    List<String> found = new ArrayList<>();
+    TreeDigest.lines(tree, expected::add);
+    try (ReuseImage image = ReuseImage.open(temp.resolve(name))) {
+      TreeDigest.lines(ImageTree.of(image.image()), found::add);
+    }
+    assertThat(found).isEqualTo(expected);
+  }
+
+  private MemoryTree second() {
+    MemoryTree second = new MemoryTree();
+    second.file("0new", TestTrees.noise(10, 100_000));
+    second.file("a2", TestTrees.noise(1, 300_000));
+    second.file("b", TestTrees.noise(2, 5000));
+    second.file("c", TestTrees.noise(3, 2_500_000));
+    second.directory("d").xattr("user.x", "y");
+    second.file("d/small", TestTrees.noise(4, 100));
+    second.sparse("d/sparse", 1 << 25).data(1 << 20, TestTrees.noise(5, 1 << 18));
+    return second;
+  }
+
+  @Test
+  void whatAnEarlierImageHasIsNotStoredAgain() throws IOException {
+    MemoryTree second = second();
+    BuildResult result = build("second", second, OPTIONS, "first");
+    // Of c the last 64 KiB chunk differs: it is cut short.
+    assertThat(result.bytes().unique()).isEqualTo(100_000 + 2_500_000 % 65536);
+    assertThat(result.bytes().reused())
+        .isEqualTo(300_000 + 5000 + 2_500_000 / 65536 * 65536 + (1 << 18));
+    assertThat(result.bytes().reusedFrom())
+        .containsExactly(
+            new BuildResult.Reuse(temp.resolve("first").toString(), result.bytes().reused()));
+    assertThat(result.blobs()).hasSize(2);
+    assertThat(result.blobs().get(0).reusedFrom()).isEmpty();
+    assertThat(result.blobs().get(1))
+        .isEqualTo(
+            new BuildResult.Blob(
+                firstResult.blobs().getFirst().id(),
+                firstResult.blobs().getFirst().objectDigest(),
+                firstResult.blobs().getFirst().plainBytes(),
+                firstResult.blobs().getFirst().objectBytes(),
+                temp.resolve("first").toString()));
+    assertHolds("second", second);
+  }
+
+  @Test
+  void theReusedObjectIsInTheLayoutAsALink() throws IOException {
+    build("second", second(), OPTIONS, "first");
+    String object = "blobs/sha256/" + firstResult.blobs().getFirst().objectDigest().hex();
+    assertThat(
+            Files.isSameFile(
+                temp.resolve("first").resolve(object), temp.resolve("second").resolve(object)))
+        .isTrue();
+  }
+
+  @Test
+  void theSameTreeNeedsNoBlobOfItsOwn() throws IOException {
+    BuildResult again = build("again", first, OPTIONS, "first");
+    assertThat(again.bytes().unique()).isZero();
+    assertThat(again.blobs()).hasSize(1);
+    assertThat(again.blobs().getFirst().id()).isEqualTo(firstResult.blobs().getFirst().id());
+    assertHolds("again", first);
+  }
+
+  @Test
+  void anImageThatSharesNothingLeavesNoTrace() throws IOException {
+    MemoryTree other = new MemoryTree();
+    other.file("x", TestTrees.noise(77, 100_000));
+    BuildResult alone = build("alone", other, OPTIONS);
+    BuildResult reusing = build("reusing", other, OPTIONS, "first");
+    assertThat(reusing.manifestDigest()).isEqualTo(alone.manifestDigest());
+    assertThat(reusing.bytes().reusedFrom().getFirst().bytes()).isZero();
+  }
+
+  @Test
+  void imagesInARowShareBlobsOnce() throws IOException {
+    MemoryTree second = second();
+    build("second", second, OPTIONS, "first");
+    MemoryTree third = second();
+    third.file("e", TestTrees.noise(11, 70_000));
+    // The first image's blob comes with both.
+    BuildResult result = build("third", third, OPTIONS.withThreads(3), "first", "second");
+    assertThat(result.bytes().unique()).isEqualTo(70_000);
+    assertThat(result.blobs()).hasSize(3);
+    assertThat(result.bytes().reusedFrom().get(1).bytes()).isEqualTo(100_000 + 2_500_000 % 65536);
+    assertHolds("third", third);
+    BuildResult same = build("same", third, OPTIONS.withThreads(1), "first", "second");
+    assertThat(same.manifestDigest()).isEqualTo(result.manifestDigest());
+  }
+
+  @Test
+  void otherChunkSizesFindLessButNothingWrong() throws IOException {
+    for (int bits : new int[] {12, 14, 18, 20}) {
+      MemoryTree second = second();
+      build("second" + bits, second, OPTIONS.withDedupeChunkBits(bits), "first");
+      assertHolds("second" + bits, second);
+    }
+  }
+
+  @Test
+  void randomTreesOnTopOfEachOther() throws IOException {
+    List<String> earlier = new ArrayList<>();
+    for (long seed = 50; seed < 56; seed++) {
+      MemoryTree tree = TestTrees.random(seed);
+      build("" + seed, tree, OPTIONS, earlier.toArray(String[]::new));
+      assertHolds("" + seed, tree);
+      earlier.add("" + seed);
+    }
+  }
+
+  @Test
+  void anImageIsATreeToBuildFrom() throws IOException {
+    try (ReuseImage image = ReuseImage.open(temp.resolve("first"))) {
+      BuildResult copy =
+          ImageBuilder.build(ImageTree.of(image.image()), temp.resolve("copy"), List.of(), OPTIONS);
+      assertThat(copy.manifestDigest()).isEqualTo(firstResult.manifestDigest());
+    }
+  }
+
+  private Path object() {
+    return temp.resolve(
+        "first/blobs/sha256/" + firstResult.blobs().getFirst().objectDigest().hex());
+  }
+
+  private static void flip(Path file, long position) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      ByteBuffer one = ByteBuffer.allocate(1);
+      channel.read(one, position);
+      channel.write(ByteBuffer.wrap(new byte[] {(byte) (one.get(0) ^ 1)}), position);
+    }
+  }
+
+  @Test
+  void aDamagedBlobIsNotReused() throws IOException {
+    flip(object(), 200_000);
+    assertThatThrownBy(() -> build("second", second(), OPTIONS, "first"))
+        .isInstanceOf(CorruptDataException.class)
+        .hasMessageContaining(object() + ": span 0");
+    assertThat(temp.resolve("second")).doesNotExist();
+  }
+
+  @Test
+  void aDamagedBootstrapManifestOrTailIsRefused() throws IOException {
+    Descriptor bootstrap;
+    try (ReuseImage image = ReuseImage.open(temp.resolve("first"))) {
+      bootstrap = image.manifest().bootstrap();
+    }
+    Path layout = temp.resolve("first");
+    List<Path> files =
+        List.of(
+            layout.resolve(bootstrap.path()),
+            layout.resolve("blobs/sha256/" + firstResult.manifestDigest().hex()));
+    for (Path file : files) {
+      flip(file, Files.size(file) - 3);
+      assertThatThrownBy(() -> ReuseImage.open(layout))
+          .isInstanceOf(CorruptDataException.class)
+          .hasMessageContaining("has digest");
+      flip(file, Files.size(file) - 3);
+    }
+    flip(object(), Files.size(object()) - 100);
+    assertThatThrownBy(() -> ReuseImage.open(layout)).isInstanceOf(CorruptDataException.class);
+    flip(object(), Files.size(object()) - 100);
+    ReuseImage.open(layout).close();
+  }
+
+  @Test
+  void whatIsNoLayoutIsRefused() {
+    assertThatThrownBy(() -> ReuseImage.open(temp))
+        .hasMessage(temp + ": is no image layout: expected a directory that aquifer build made");
+  }
+}

@@ -1,0 +1,127 @@
+package dev.aquifer.cli;
+
+import static dev.aquifer.cli.LinuxTreeTest.lines;
+import static dev.aquifer.cli.LinuxTreeTest.makeTree;
+import static dev.aquifer.cli.LinuxTreeTest.run;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.aquifer.build.BlobUnpacker;
+import dev.aquifer.build.BuildOptions;
+import dev.aquifer.build.ImageBuilder;
+import dev.aquifer.build.ImageTree;
+import dev.aquifer.build.ReuseImage;
+import dev.aquifer.format.Descriptor;
+import dev.aquifer.testing.Requires;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What we build mounts with nothing but the kernel and mount(8). */
+@Tag("root")
+class KernelMountTest {
+  @TempDir Path temp;
+
+  @BeforeEach
+  void require() throws IOException {
+    Requires.root();
+    Requires.tool("losetup");
+    Requires.tool("setfacl");
+    Requires.tool("setcap");
+    Requires.that(
+        Files.readString(Path.of("/proc/filesystems")).contains("\terofs\n"),
+        "needs a kernel with EROFS");
+  }
+
+  /** Unpacks the blobs of {@code layout}, mounts it, and runs {@code check} on the mount. */
+  private List<String> linesOfMount(Path layout) throws Exception {
+    List<String> loops = new ArrayList<>();
+    Path mountPoint = Files.createDirectory(temp.resolve("mnt"));
+    try (ReuseImage image = ReuseImage.open(layout)) {
+      StringBuilder options = new StringBuilder("ro");
+      for (Descriptor object : image.manifest().blobs()) {
+        Path plain = temp.resolve("blob" + loops.size());
+        BlobUnpacker.unpack(layout.resolve(object.path()), plain, null, true);
+        // mount(8) makes a loop device of the bootstrap, and then the kernel wants such for blobs.
+        loops.add(run("losetup", "--find", "--show", "--read-only", plain.toString()));
+        options.append(",device=").append(loops.getLast());
+      }
+      Path bootstrap = layout.resolve(image.manifest().bootstrap().path());
+      run(
+          "mount",
+          "-t",
+          "erofs",
+          "-o",
+          options.toString(),
+          bootstrap.toString(),
+          mountPoint.toString());
+      try (LinuxTree mounted = LinuxTree.open(mountPoint)) {
+        return lines(mounted);
+      } finally {
+        run("umount", mountPoint.toString());
+      }
+    } finally {
+      for (String loop : loops) {
+        run("losetup", "--detach", loop);
+      }
+      Files.delete(mountPoint);
+    }
+  }
+
+  @Test
+  void directoryReaderAndKernelShowTheSame() throws Exception {
+    Path source = makeTree(temp, true);
+    Path layout = temp.resolve("out");
+    try (LinuxTree tree = LinuxTree.open(source)) {
+      List<String> expected = lines(tree);
+      for (int inlineMax : new int[] {0, 4000}) {
+        BuildOptions options =
+            BuildOptions.defaults().withInlineMaxBytes(inlineMax).withForce(true);
+        ImageBuilder.build(tree, layout, List.of(), options);
+        try (ReuseImage image = ReuseImage.open(layout)) {
+          assertThat(lines(ImageTree.of(image.image()))).isEqualTo(expected);
+        }
+        assertThat(linesOfMount(layout)).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void theKernelFindsDataInReusedBlobs() throws Exception {
+    Path source = makeTree(temp, true);
+    Path first = temp.resolve("first");
+    Path second = temp.resolve("second");
+    try (LinuxTree tree = LinuxTree.open(source)) {
+      ImageBuilder.build(tree, first, List.of(), BuildOptions.defaults());
+    }
+    Files.write(source.resolve("new"), new byte[] {1, 2, 3});
+    run("sh", "-c", "head -c 200000 /dev/urandom >\"$1/large\"", "sh", source.toString());
+    try (LinuxTree tree = LinuxTree.open(source);
+        ReuseImage reused = ReuseImage.open(first)) {
+      assertThat(ImageBuilder.build(tree, second, List.of(reused), BuildOptions.defaults()).blobs())
+          .hasSize(2);
+      assertThat(linesOfMount(second)).isEqualTo(lines(tree));
+    }
+  }
+
+  @Test
+  void aLargeDirectoryIsSearchableByTheKernel() throws Exception {
+    Path source = Files.createDirectory(temp.resolve("tree"));
+    run(
+        "sh",
+        "-c",
+        "mkdir \"$1/d\" && cd \"$1/d\" && seq 1 100000 | xargs touch",
+        "sh",
+        source.toString());
+    Path layout = temp.resolve("out");
+    try (LinuxTree tree = LinuxTree.open(source)) {
+      ImageBuilder.build(tree, layout, List.of(), BuildOptions.defaults());
+      assertThat(linesOfMount(layout)).isEqualTo(lines(tree));
+    }
+  }
+}
