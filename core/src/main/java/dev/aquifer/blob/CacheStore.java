@@ -70,14 +70,13 @@ public final class CacheStore implements Closeable {
 
   /** Takes also how long a fetched span may stay unrecorded. */
   static CacheStore open(Path root, long flushMillis) throws IOException {
-    Files.createDirectories(
-        root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    Path real = root.toRealPath();
+    Path real = create(root);
     synchronized (OPEN) {
       if (!OPEN.add(real)) {
         throw inUse(real, "this process");
       }
     }
+    boolean isOpen = false;
     try (Opening opening = new Opening()) {
       FileChannel lockChannel = opening.add(lock(real));
       checkFormat(real);
@@ -88,10 +87,24 @@ public final class CacheStore implements Closeable {
         }
       }
       opening.keep();
+      isOpen = true;
       return new CacheStore(real, lockChannel, flushMillis);
-    } catch (IOException | RuntimeException e) {
-      forget(real);
-      throw e;
+    } catch (IOException e) {
+      throw FileFailure.named(real, e);
+    } finally {
+      if (!isOpen) {
+        forget(real);
+      }
+    }
+  }
+
+  private static Path create(Path root) throws IOException {
+    try {
+      Files.createDirectories(
+          root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      return root.toRealPath();
+    } catch (IOException e) {
+      throw FileFailure.named(root, e);
     }
   }
 

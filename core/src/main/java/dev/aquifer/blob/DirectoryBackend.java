@@ -5,10 +5,7 @@ import dev.aquifer.io.FileSource;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 
@@ -127,14 +124,7 @@ final class DirectoryBackend implements Backend {
   }
 
   private static BackendException unreadable(Path path, IOException e) {
-    String reason =
-        switch (e) {
-          case NoSuchFileException _ -> "no such file";
-          case AccessDeniedException _ -> "permission denied";
-          case FileSystemException f when f.getReason() != null -> f.getReason();
-          default -> String.valueOf(e.getMessage());
-        };
-    return new BackendException(path + ": " + reason, false, e);
+    return new BackendException(path + ": " + FileFailure.reason(e), false, e);
   }
 
   private Path path(String key) throws IOException {

@@ -98,19 +98,28 @@ final class HttpBody implements BodyHandler<Boolean>, BodySubscriber<Boolean> {
     return taker.isWorthEnding();
   }
 
-  /** Takes nothing more. */
-  void close() {
+  /**
+   * Takes nothing more, and ends an answer that still comes.
+   *
+   * @return whether there is no answer to end yet: the caller has to cancel the request
+   */
+  boolean close() {
     Flow.Subscription running;
     lock.lock();
     try {
       isClosed = true;
-      running = isEnded ? null : subscription;
+      if (isEnded) {
+        return false;
+      }
+      running = subscription;
     } finally {
       lock.unlock();
     }
-    if (running != null) {
-      running.cancel();
+    if (running == null) {
+      return true;
     }
+    running.cancel();
+    return false;
   }
 
   @Override

@@ -65,11 +65,11 @@ final class HttpRange implements HttpBody.Taker {
   }
 
   private void beginWhole(HttpAnswer answer) throws BackendException {
-    checkVersion(answer);
     long length = answer.contentLength();
     if (length >= 0) {
       checkSize(answer, length);
     }
+    checkVersion(answer);
     if (dst.byteSize() < expected.sizeBytes() && expected.sizeBytes() > MAX_WHOLE_BYTES) {
       throw answer.wrong(
           "the origin ignores the Range header (it answered 200)",

@@ -64,7 +64,7 @@ final class ImageSpace {
           });
       Files.move(temp, path, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw SpanFile.named(temp, e);
+      throw FileFailure.named(temp, e);
     } finally {
       Files.deleteIfExists(temp);
     }
@@ -226,7 +226,7 @@ final class ImageSpace {
         FileSource.writeFully(channel, 0, tail);
         Files.move(temp, path, StandardCopyOption.ATOMIC_MOVE);
       } catch (IOException e) {
-        throw SpanFile.named(temp, e);
+        throw FileFailure.named(temp, e);
       } finally {
         Files.deleteIfExists(temp);
       }

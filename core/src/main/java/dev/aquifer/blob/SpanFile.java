@@ -1,7 +1,6 @@
 package dev.aquifer.blob;
 
 import dev.aquifer.format.SpanTable;
-import dev.aquifer.io.Errno;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
@@ -60,6 +59,15 @@ final class SpanFile implements Closeable {
    * @param identity what the data is: two different contents never have the same
    */
   static SpanFile open(Path directory, Sha256 identity, SpanTable table) throws IOException {
+    try {
+      return openNamed(directory, identity, table);
+    } catch (IOException e) {
+      throw FileFailure.named(directory, e);
+    }
+  }
+
+  private static SpanFile openNamed(Path directory, Sha256 identity, SpanTable table)
+      throws IOException {
     Path path = directory.resolve("data");
     Path mapPath = directory.resolve("spans");
     Files.createDirectories(directory);
@@ -118,8 +126,6 @@ final class SpanFile implements Closeable {
       syncDirectory(path.getParent());
       opening.keep();
       return new SpanFile(path, table, data, reader, map);
-    } catch (IOException e) {
-      throw named(path, e);
     }
   }
 
@@ -181,7 +187,7 @@ final class SpanFile implements Closeable {
       endRest();
       FileSource.writeFully(data, table.startBytes(index), plain);
     } catch (IOException e) {
-      throw named(path, e);
+      throw FileFailure.named(path, e);
     }
     present.set(index);
     if (flushFailures.get() != failuresBefore) {
@@ -270,7 +276,7 @@ final class SpanFile implements Closeable {
           present.clear(i);
         }
       }
-      throw named(path, e);
+      throw FileFailure.named(path, e);
     }
     isAtRest = rests;
     durable.addAll(bits);
@@ -307,21 +313,5 @@ final class SpanFile implements Closeable {
     } finally {
       ioLock.unlock();
     }
-  }
-
-  /** The same failure as one clear line that names {@code path}. */
-  static IOException named(Path path, IOException e) {
-    String message = String.valueOf(e.getMessage());
-    if (message.contains("No space left") || message.contains("quota exceeded")) {
-      RefusedException full =
-          new RefusedException(
-              Errno.ENOSPC,
-              path + ": no space left for the cache: free some, then what failed works again");
-      full.initCause(e);
-      return full;
-    }
-    return message.startsWith(path.toString()) || e instanceof ClosedChannelException
-        ? e
-        : new IOException(path + ": " + message, e);
   }
 }

@@ -57,7 +57,7 @@ public final class FaultyOrigin implements Closeable {
     /** The status line's number. */
     public int status;
 
-    /** Headers by lower-case name; removing one leaves it out. */
+    /** Headers by lower-case name; empty ones are left out. */
     public final Map<String, String> headers = new TreeMap<>();
 
     /** The file whose bytes [bodyOffset, bodyOffset + bodyLength) are sent; null for none. */
@@ -86,6 +86,12 @@ public final class FaultyOrigin implements Closeable {
 
     /** Sent after the body, beyond what the headers announce. */
     public byte[] surplus = new byte[0];
+
+    /** The most bytes of a file that are sent at once. */
+    public long pieceBytes = 1 << 20;
+
+    /** Run before each piece; may block. */
+    public Runnable beforePiece = () -> {};
 
     /** Run before anything is sent; may block, such as on a latch of the test. */
     public Runnable beforeHeaders = () -> {};
@@ -379,6 +385,7 @@ public final class FaultyOrigin implements Closeable {
     }
     long length = answer.body != null ? answer.body.length : answer.bodyLength;
     answer.headers.putIfAbsent("content-length", Long.toString(length));
+    answer.headers.values().removeIf(String::isEmpty);
     StringBuilder head = new StringBuilder("HTTP/1.1 " + answer.status + " Said\r\n");
     answer.headers.forEach((name, value) -> head.append(name + ": " + value + "\r\n"));
     write(connection, head.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
@@ -425,7 +432,8 @@ public final class FaultyOrigin implements Closeable {
     try (FileChannel file = FileChannel.open(answer.file)) {
       for (long done = 0; done < end; done = sent.get()) {
         long at = answer.bodyOffset + done;
-        long step = Math.min(end - done, 1 << 20);
+        long step = Math.min(end - done, answer.pieceBytes);
+        answer.beforePiece.run();
         if (answer.flipAt >= at && answer.flipAt < at + step) {
           if (answer.flipAt == at) {
             ByteBuffer one = ByteBuffer.allocate(1);
