@@ -14,10 +14,9 @@ interface MountSteps {
     MARKS,
     CREATE,
     RECORD,
-    ATTACH,
-    DONE
+    ATTACH
   }
 
-  /** Called before the step begins, or when all are done. */
+  /** Called before the step begins. */
   void reach(Step step) throws IOException;
 }

@@ -96,12 +96,22 @@ public final class Mounts implements Closeable {
    */
   public MountStatus mount(MountSpec spec) throws IOException {
     steps.reach(MountSteps.Step.TARGET);
-    Path target = canonical(spec.target());
+    int directoryFd = openDirectory(spec.target());
+    try {
+      return mount(spec, directoryFd);
+    } finally {
+      Descriptors.close(directoryFd);
+    }
+  }
+
+  private MountStatus mount(MountSpec spec, int directoryFd) throws IOException {
+    // The place itself, by whatever symbolic links it was reached.
+    Path target = Path.of("/proc/self/fd/" + directoryFd).toRealPath();
     String fsid = spec.fsid() == null ? Fsid.of(target) : spec.fsid();
     Mount mount = new Mount(spec, target, fsid);
     take(mount);
     try {
-      make(mount);
+      make(mount, directoryFd);
       MountStatus status;
       synchronized (lock) {
         mount.phase = Mount.Phase.MOUNTED;
@@ -111,8 +121,8 @@ public final class Mounts implements Closeable {
       watch.wake();
       LOG.info(
           "mounted {} at {}: fsid {}{}, {}",
-          spec.source(),
-          target,
+          oneLine(spec.source()),
+          oneLine(target),
           fsid,
           spec.domainId() == null ? "" : ", domain " + spec.domainId(),
           status.kernelName());
@@ -125,17 +135,6 @@ public final class Mounts implements Closeable {
     } catch (Throwable e) {
       forget(mount, e);
       throw e;
-    }
-  }
-
-  private static Path canonical(Path target) throws IOException {
-    try {
-      return target.toRealPath();
-    } catch (java.nio.file.NoSuchFileException e) {
-      throw new RefusedException(
-          Errno.ENOENT, target + ": no such directory: make the mount point");
-    } catch (java.nio.file.AccessDeniedException e) {
-      throw new RefusedException(Errno.EACCES, target + ": no permission");
     }
   }
 
@@ -157,23 +156,20 @@ public final class Mounts implements Closeable {
     }
   }
 
-  private void make(Mount mount) throws IOException {
+  private void make(Mount mount, int directoryFd) throws IOException {
     Undo held = mount.held;
-    try (Undo forNow = new Undo()) {
-      int directoryFd = openDirectory(mount.target);
-      forNow.add(() -> Descriptors.close(directoryFd));
-      steps.reach(MountSteps.Step.JOIN);
-      // Opened later, but closed after the lease, which uses them.
-      Undo origins = held.add(new Undo());
-      Lease lease =
-          held.add(domains.join(mount.spec.domainId(), mount.fsid, mount.target.toString()));
-      PreparedImage image =
-          new SourceReader(location -> origins.add(Backend.open(location)), lease, steps)
-              .prepare(mount.spec);
-      steps.reach(MountSteps.Step.MARKS);
-      watchDevices(mount, image);
-      steps.reach(MountSteps.Step.CREATE);
-      KernelMount kernel = forNow.add(create(mount.spec, image));
+    steps.reach(MountSteps.Step.JOIN);
+    // Opened later, but closed after the lease, which uses them.
+    Undo origins = held.add(new Undo());
+    Lease lease =
+        held.add(domains.join(mount.spec.domainId(), mount.fsid, mount.target.toString()));
+    PreparedImage image =
+        new SourceReader(location -> origins.add(Backend.open(location)), lease, steps)
+            .prepare(mount.spec);
+    steps.reach(MountSteps.Step.MARKS);
+    watchDevices(mount, image);
+    steps.reach(MountSteps.Step.CREATE);
+    try (KernelMount kernel = create(mount.spec, image)) {
       held.add(() -> awaitDropped(mount, kernel.kernelName()));
       steps.reach(MountSteps.Step.RECORD);
       mount.made = new Mount.Made(image, kernel.kernelName(), kernel.majorMinor(), Instant.now());
@@ -433,9 +429,9 @@ public final class Mounts implements Closeable {
   private void release(Mount mount) {
     try {
       mount.held.close();
-      LOG.info("unmounted {} from {}", mount.spec.source(), mount.target);
+      LOG.info("unmounted {} from {}", oneLine(mount.spec.source()), oneLine(mount.target));
     } catch (IOException e) {
-      LOG.error("unmounted {} from {}: {}", mount.spec.source(), mount.target, Denial.reason(e));
+      LOG.error("unmounted {}: {}", oneLine(mount.target), Denial.reason(e));
     } finally {
       remove(mount);
     }
@@ -474,7 +470,7 @@ public final class Mounts implements Closeable {
     for (Mount mount : left) {
       LOG.warn(
           "{}: left mounted, in use: reads of what is not in memory wait until aquifer runs again",
-          mount.target);
+          oneLine(mount.target));
     }
     groups.close(left.isEmpty());
     // Marks stay where they are from here on: only what this process has open is closed.
@@ -499,6 +495,11 @@ public final class Mounts implements Closeable {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  /** A name may have line ends in it; a line of the log has none. */
+  private static String oneLine(Object name) {
+    return name.toString().replaceAll("\\p{Cntrl}", "?");
   }
 
   private static void closeQuietly(Closeable resource) {

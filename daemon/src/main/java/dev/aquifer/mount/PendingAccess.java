@@ -16,6 +16,8 @@ import org.slf4j.LoggerFactory;
 final class PendingAccess implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(PendingAccess.class);
 
+  private static final RepeatedLines LINES = new RepeatedLines();
+
   private final Fanotify group;
   private final Set<PendingAccess> waiting;
   private final LazyFile file;
@@ -55,15 +57,23 @@ final class PendingAccess implements Runnable {
     } catch (Throwable e) {
       response = Fanotify.deny(Denial.errnoOf(e));
       if (!answered.get()) {
-        LOG.warn(
-            "{}: bytes {} to {}: a reader got EIO: {}",
-            file.name(),
-            offsetBytes,
-            offsetBytes + lengthBytes,
-            Denial.reason(e));
+        log(e);
       }
     } finally {
       answer(response);
+    }
+  }
+
+  private void log(Throwable e) {
+    long heldBack = LINES.admit(file.name() + " " + e.getClass().getName(), System.nanoTime());
+    if (heldBack >= 0) {
+      LOG.warn(
+          "{}: bytes {} to {}: a reader got EIO: {}{}",
+          file.name(),
+          offsetBytes,
+          offsetBytes + lengthBytes,
+          Denial.reason(e),
+          heldBack == 0 ? "" : "; and " + heldBack + " more like this");
     }
   }
 

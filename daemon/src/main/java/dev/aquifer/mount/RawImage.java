@@ -44,7 +44,6 @@ final class RawImage {
     long fetchedBytes = completeBootstrap(bootstrap);
     try (ByteSource bytes = FileSource.open(bootstrap.path())) {
       Image image = Image.open(bytes);
-      checkSize(bootstrap, "the image", blocks(image, image.superblock().blocks()));
       steps.reach(MountSteps.Step.BLOBS);
       List<DeviceSlot> slots = image.deviceSlots();
       List<String> names = devices.isEmpty() ? namesOf(source, slots) : devices;

@@ -88,6 +88,18 @@ class NamesTest {
   }
 
   @Test
+  void aLineThatRepeatsIsHeldBackForAWhile() {
+    RepeatedLines lines = new RepeatedLines();
+
+    assertThat(lines.admit("a", 1_000_000_000L)).isZero();
+    assertThat(lines.admit("a", 2_000_000_000L)).isEqualTo(-1);
+    assertThat(lines.admit("b", 2_000_000_000L)).isZero();
+    assertThat(lines.admit("a", 3_000_000_000L)).isEqualTo(-1);
+    assertThat(lines.admit("a", 12_000_000_000L)).isEqualTo(2);
+    assertThat(lines.admit("a", 30_000_000_000L)).isZero();
+  }
+
+  @Test
   void readsMountinfo() {
     String text =
         "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
