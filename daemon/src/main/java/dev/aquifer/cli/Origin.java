@@ -12,7 +12,10 @@ import io.helidon.webserver.http.ServerResponse;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.BindException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -75,20 +78,24 @@ final class Origin implements Closeable {
   static Origin start(
       Path directory, InetAddress address, int port, Duration delay, Consumer<String> log)
       throws IOException {
+    // The server would only log why it can't listen; this says it.
+    try (ServerSocket probe = new ServerSocket()) {
+      probe.bind(new InetSocketAddress(address, port));
+    } catch (BindException e) {
+      throw refused(address, port, String.valueOf(e.getMessage()));
+    }
     Origin origin = new Origin(directory.toRealPath(), address, port, delay, log);
-    try {
-      origin.server.start();
-    } catch (RuntimeException e) {
-      Throwable cause = e;
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      throw new IOException(
-          "%s port %d: can't listen: %s"
-              .formatted(address.getHostAddress(), port, cause.getMessage()),
-          e);
+    origin.server.start();
+    if (!origin.server.isRunning()) {
+      throw refused(address, port, "it was free a moment ago");
     }
     return origin;
+  }
+
+  private static IOException refused(InetAddress address, int port, String why) {
+    return new IOException(
+        "%s port %d: can't listen: %s: choose another --port"
+            .formatted(address.getHostAddress(), port, why));
   }
 
   int port() {

@@ -18,7 +18,6 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,11 +69,11 @@ final class ControlServer implements Closeable {
     try {
       // The directory is closed to others (Places.makeRunDir), so nobody comes in between.
       control.server.start();
+      if (!control.server.isRunning()) {
+        throw new IOException(socket + ": can't listen: the log says why");
+      }
       Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
-    } catch (RuntimeException e) {
-      control.close();
-      throw new IOException(socket + ": can't listen: " + e.getMessage(), e);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       control.close();
       throw e;
     }
@@ -193,7 +192,10 @@ final class ControlServer implements Closeable {
           .status(reply.status)
           .header(HeaderNames.CONTENT_TYPE, "application/json")
           .send(JSON.writeValueAsBytes(reply.body));
-    } catch (UncheckedIOException | JsonProcessingException e) {
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    } catch (RuntimeException e) {
+      // The server has several of them for a connection that is gone.
       LOG.warn(
           "{} {}: the answer could not be delivered: {}",
           request.prologue().method().text(),
