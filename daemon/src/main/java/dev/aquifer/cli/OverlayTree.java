@@ -38,8 +38,7 @@ final class OverlayTree implements SourceTree {
     }
 
     Layers under(SourceEntry above) {
-      boolean merged =
-          lower != null && lower.stat().isDirectory() && above.stat().isDirectory();
+      boolean merged = lower != null && lower.stat().isDirectory() && above.stat().isDirectory();
       return new Layers(merged ? lower : null, above);
     }
   }

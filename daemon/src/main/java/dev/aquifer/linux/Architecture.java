@@ -11,6 +11,18 @@ package dev.aquifer.linux;
 final class Architecture {
   static final int O_DIRECTORY;
   static final int O_LARGEFILE;
+  static final int O_NOFOLLOW;
+
+  // Numbers of system calls, as in asm/unistd.h.
+  static final int CLOSE;
+  static final int GETDENTS64;
+  static final int LGETXATTR;
+  static final int LLISTXATTR;
+  static final int LSEEK;
+  static final int OPENAT;
+  static final int PREAD64;
+  static final int READLINKAT;
+  static final int STATX;
 
   static {
     String name = System.getProperty("os.arch", "");
@@ -18,10 +30,30 @@ final class Architecture {
       case "amd64" -> {
         O_DIRECTORY = 0x10000;
         O_LARGEFILE = 0x8000;
+        O_NOFOLLOW = 0x20000;
+        CLOSE = 3;
+        GETDENTS64 = 217;
+        LGETXATTR = 192;
+        LLISTXATTR = 195;
+        LSEEK = 8;
+        OPENAT = 257;
+        PREAD64 = 17;
+        READLINKAT = 267;
+        STATX = 332;
       }
       case "aarch64" -> {
         O_DIRECTORY = 0x4000;
         O_LARGEFILE = 0x20000;
+        O_NOFOLLOW = 0x8000;
+        CLOSE = 57;
+        GETDENTS64 = 61;
+        LGETXATTR = 9;
+        LLISTXATTR = 12;
+        LSEEK = 62;
+        OPENAT = 56;
+        PREAD64 = 67;
+        READLINKAT = 78;
+        STATX = 291;
       }
       default ->
           throw new UnsupportedOperationException(

@@ -6,7 +6,8 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandle;
 
 /**
- * {@code syscall(2)}, for system calls that older C libraries have no function for. The numbers
+ * {@code syscall(2)}, for system calls that older C libraries have no function for, and for those
+ * that a short-lived command needs: linking one function is quicker than linking ten. The numbers
  * from 424 on are the same on all architectures.
  */
 final class SystemCall {
@@ -34,12 +35,15 @@ final class SystemCall {
    */
   static int call(String what, long number, long a, long b, long c, long d, long e)
       throws ErrnoException {
-    long result;
+    return Native.check((int) call(number, a, b, c, d, e), () -> what);
+  }
+
+  /** Makes the call; a negative result means that {@link Native#errno} says what was wrong. */
+  static long call(long number, long a, long b, long c, long d, long e) {
     try {
-      result = (long) SYSCALL.invokeExact(Native.capture(), number, a, b, c, d, e);
+      return (long) SYSCALL.invokeExact(Native.capture(), number, a, b, c, d, e);
     } catch (Throwable thrown) {
       throw Native.unexpected(thrown);
     }
-    return Native.check((int) result, () -> what);
   }
 }
