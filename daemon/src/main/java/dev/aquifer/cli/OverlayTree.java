@@ -74,12 +74,11 @@ final class OverlayTree implements SourceTree {
       }
     }
     List<SourceEntry> children = new ArrayList<>();
-    byName.forEach(
-        (name, each) -> {
-          SourceEntry child = SourceEntry.of(directory, name.array(), each.seen().stat());
-          layers.put(child, each);
-          children.add(child);
-        });
+    for (Layers each : byName.values()) {
+      SourceEntry child = SourceEntry.of(directory, each.seen().name(), each.seen().stat());
+      layers.put(child, each);
+      children.add(child);
+    }
     return children;
   }
 
