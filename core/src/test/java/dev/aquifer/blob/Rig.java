@@ -17,7 +17,7 @@ final class Rig implements Closeable {
   static final Limits EXACT = new Limits(64 << 10, 4, 2, 0, 0, 20_000, 50);
 
   private static final RetryPolicy FAST = new RetryPolicy(3, 1, 4, 10_000);
-  private static final HttpTimes SHORT = new HttpTimes(2_000, 500, 1 << 16);
+  private static final HttpTimes SHORT = new HttpTimes(2_000, 300, 1 << 16);
 
   final Path cache;
   final TestImage image;
