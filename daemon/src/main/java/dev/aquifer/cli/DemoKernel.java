@@ -42,12 +42,7 @@ final class DemoKernel implements DemoReader {
       return "bin/java -version: " + version;
     }
     Path app = target.resolve("app");
-    return run(
-        java,
-        "-cp",
-        app.resolve("classes").toString(),
-        DemoProgram.class.getName(),
-        app.toString());
+    return run(java, "-cp", app.resolve("classes").toString(), DemoProgram.class.getName(), app.toString());
   }
 
   /** Runs a program of a mount; returns the first line that it prints. */
@@ -60,13 +55,7 @@ final class DemoKernel implements DemoReader {
             .redirectInput(new File("/dev/null"))
             .redirectOutput(output);
     builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
-    Process process = builder.start();
-    // A mount can't go while a program of it runs.
-    scratch.add(
-        () -> {
-          process.destroyForcibly();
-          process.onExit().join();
-        });
+    Process process = scratch.start(builder);
     boolean isDone = process.waitFor(RUN_LIMIT_SECONDS, TimeUnit.SECONDS);
     List<String> lines =
         new ArrayList<>(java.nio.file.Files.readAllLines(output.toPath(), StandardCharsets.UTF_8));

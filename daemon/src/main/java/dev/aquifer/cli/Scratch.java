@@ -74,6 +74,25 @@ final class Scratch implements Closeable {
     return resource;
   }
 
+  /**
+   * Starts a process, which closing kills. A process in the making would keep a mount in use and
+   * could not be found yet; so closing waits for its start, by the lock.
+   *
+   * @throws IOException if it can't be started, or everything was put away meanwhile
+   */
+  synchronized Process start(ProcessBuilder builder) throws IOException {
+    if (isClosed) {
+      throw new IOException("interrupted");
+    }
+    Process process = builder.start();
+    open.push(
+        () -> {
+          process.destroyForcibly();
+          process.onExit().join();
+        });
+    return process;
+  }
+
   @Override
   public synchronized void close() throws IOException {
     isClosed = true;
