@@ -8,7 +8,7 @@ mkdir -p "$mnt/jdk"
 for _ in $(seq "$rounds"); do
   drop_caches
   start_daemon
-  "$aquifer" mount "$url/jdk" "$mnt/jdk" -o domain_id=jdk
+  "$aquifer" mount "$url/jdk" "$mnt/jdk" -o domain_id=jdk >/dev/null
   seconds "$mnt/jdk/bin/java" -version 2>/dev/null >>"$work/ours"
   seconds "$mnt/jdk/bin/java" -version 2>/dev/null >>"$work/peer"
   umount "$mnt/jdk"

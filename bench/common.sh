@@ -30,7 +30,7 @@ set_up() {
   find_jdk
   java=$jdk/bin/java
   local probe
-  for probe in "$bench_dir"/*.c "$bench_dir"/*/*.c; do
+  for probe in "$bench_dir"/*.c; do
     gcc -O2 -Wall -o "$work/$(basename "$probe" .c)" "$probe"
   done
   mnt=$work/mnt

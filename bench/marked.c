@@ -1,8 +1,8 @@
 /*
  * The measure for the event loop: what a small C program reaches.
  *
- *   probe serve FILE...        marks the files, prints "ready", allows every access until its input ends
- *   probe read FILE COUNT      reads COUNT pages of 4 KiB in random order, none twice, each a page-cache
+ *   marked serve FILE...        marks the files, prints "ready", allows every access until its input ends
+ *   marked read FILE COUNT      reads COUNT pages of 4 KiB in random order, none twice, each a page-cache
  *                              miss of the mount; prints reads a second
  */
 #define _GNU_SOURCE
@@ -95,6 +95,6 @@ static int readPages(const char *path, long count) {
 int main(int count, char **arguments) {
   if (count >= 3 && !strcmp(arguments[1], "serve")) return serve(count - 2, arguments + 2);
   if (count == 4 && !strcmp(arguments[1], "read")) return readPages(arguments[2], atol(arguments[3]));
-  fprintf(stderr, "usage: probe serve FILE... | probe read FILE COUNT\n");
+  fprintf(stderr, "usage: marked serve FILE... | marked read FILE COUNT\n");
   return 2;
 }
