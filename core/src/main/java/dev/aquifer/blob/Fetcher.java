@@ -303,8 +303,8 @@ public final class Fetcher implements Closeable {
     if (idleThreads > 0) {
       workCame.signal();
     } else if (threads < limits.maxRequests()) {
-      threads++;
       Thread.ofPlatform().daemon().name("aquifer-fetch-" + ++threadNumber).start(this::work);
+      threads++;
     }
   }
 
