@@ -1,5 +1,7 @@
 package dev.aquifer.mount;
 
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
 import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.Fanotify;
@@ -40,7 +42,18 @@ final class Keeper implements Closeable {
         Processes.spawnHolding(
             group.fd(),
             List.of("/bin/sh", "-c", "cd /; read _", "aquifer-keeper", runDirectory.toString()));
-    return new Keeper(pid, startTicks(pid), Processes.open(pid), true);
+    int processFd = -1;
+    try {
+      processFd = Processes.open(pid);
+      return new Keeper(pid, startTicks(pid), processFd, true);
+    } catch (IOException e) {
+      // Not reaped yet, so the number is still that of our child.
+      ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+      if (processFd >= 0) {
+        Descriptors.close(processFd);
+      }
+      throw e;
+    }
   }
 
   /**
@@ -86,9 +99,20 @@ final class Keeper implements Closeable {
     return processFd;
   }
 
-  /** The group that it holds, for this process, too. */
-  Fanotify takeGroup() throws ErrnoException {
-    return Fanotify.adopt(Processes.takeDescriptor(processFd, GROUP_FD));
+  /**
+   * The group that it holds, for this process, too.
+   *
+   * @throws RefusedException EPERM without CAP_SYS_PTRACE
+   */
+  Fanotify takeGroup() throws IOException {
+    try {
+      return Fanotify.adopt(Processes.takeDescriptor(processFd, GROUP_FD));
+    } catch (ErrnoException e) {
+      throw new RefusedException(
+          Errno.of(e.errno()),
+          "process %d keeps readers of an earlier daemon's mounts waiting, and can't be taken over from: %s"
+              .formatted(pid, e.getMessage()));
+    }
   }
 
   /** Forgets the process, which goes on. */

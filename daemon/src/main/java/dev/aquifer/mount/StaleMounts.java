@@ -31,18 +31,30 @@ final class StaleMounts {
   private final @Nullable Fanotify group;
   private final @Nullable FanotifyServer denier;
 
-  private StaleMounts(Path file, StateFile state) throws IOException {
+  private StaleMounts(Path file, StateFile state, Undo undo) throws IOException {
     this.file = file;
     this.state = state;
     this.keeper = Keeper.find(state.keeperPid(), state.keeperStartTicks());
-    this.group = keeper == null ? null : keeper.takeGroup();
-    if (group == null) {
+    if (keeper == null) {
+      this.group = null;
       this.denier = null;
-    } else {
-      // Before new events are read: they may come with the numbers of the old ones.
-      group.denyOrphans();
-      // It knows of no file, so it denies everything.
-      this.denier = FanotifyServer.start(group, "aquifer-stale");
+      return;
+    }
+    undo.add(keeper::abandon);
+    this.group = undo.add(keeper.takeGroup());
+    // Before new events are read: they may come with the numbers of the old ones.
+    group.denyOrphans();
+    // It knows of no file, so it denies everything.
+    this.denier = FanotifyServer.start(group, "aquifer-stale");
+  }
+
+  private static StaleMounts takeOver(Path file, StateFile state) throws IOException {
+    Undo undo = new Undo();
+    try {
+      return new StaleMounts(file, state, undo);
+    } catch (Throwable e) {
+      undo.closeAfter(e);
+      throw e;
     }
   }
 
@@ -59,7 +71,7 @@ final class StaleMounts {
         Files.delete(file);
         continue;
       }
-      StaleMounts stale = new StaleMounts(file, state);
+      StaleMounts stale = takeOver(file, state);
       stale.hide();
       if (!stale.endsWithin(PATIENCE_NANOS)) {
         lingering.add(stale);
