@@ -38,7 +38,8 @@ final class OverlayTree implements SourceTree {
     }
 
     Layers under(SourceEntry above) {
-      boolean merged = lower != null && lower.stat().isDirectory() && above.stat().isDirectory();
+      boolean merged =
+          lower != null && lower.stat().isDirectory() && above.stat().isDirectory();
       return new Layers(merged ? lower : null, above);
     }
   }
@@ -74,11 +75,12 @@ final class OverlayTree implements SourceTree {
       }
     }
     List<SourceEntry> children = new ArrayList<>();
-    for (Layers each : byName.values()) {
-      SourceEntry child = SourceEntry.of(directory, each.seen().name(), each.seen().stat());
-      layers.put(child, each);
-      children.add(child);
-    }
+    byName.forEach(
+        (name, each) -> {
+          SourceEntry child = SourceEntry.of(directory, name.array(), each.seen().stat());
+          layers.put(child, each);
+          children.add(child);
+        });
     return children;
   }
 
