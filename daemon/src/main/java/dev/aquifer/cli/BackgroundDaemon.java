@@ -71,7 +71,9 @@ final class BackgroundDaemon {
     return places.ownerPid().flatMap(ProcessHandle::of).map(ProcessHandle::isAlive).orElse(false);
   }
 
-  /** The daemon's command line, in a session of its own, so that no terminal's signal reaches it. */
+  /**
+   * The daemon's command line, in a session of its own, so that no terminal's signal reaches it.
+   */
   private static List<String> command(Places places) {
     List<String> command = new ArrayList<>(List.of("setsid"));
     Optional<String> launcher = Launcher.path();

@@ -61,7 +61,8 @@ final class BuildCommand extends Command {
   @Option(
       names = "--timestamp",
       paramLabel = "SECONDS",
-      description = "The modification time of all files, in seconds since 1970. Default: their own.")
+      description =
+          "The modification time of all files, in seconds since 1970. Default: their own.")
   @Nullable Long timestampSeconds;
 
   @Option(names = "--no-xattrs", description = "Leave extended attributes and ACLs out.")
@@ -120,10 +121,12 @@ final class BuildCommand extends Command {
 
   private void print(BuildResult result) {
     out()
-        .printf(
-            Locale.ROOT, "%s: built in %.1f s%n", output, result.elapsed().toMillis() / 1000.0);
+        .printf(Locale.ROOT, "%s: built in %.1f s%n", output, result.elapsed().toMillis() / 1000.0);
     out().printf("  manifest   %s%n", result.manifestDigest());
-    out().printf("  bootstrap  %s  %s%n", result.bootstrapDigest(), ByteCount.text(result.bootstrapBytes()));
+    out()
+        .printf(
+            "  bootstrap  %s  %s%n",
+            result.bootstrapDigest(), ByteCount.text(result.bootstrapBytes()));
     for (BuildResult.Blob blob : result.blobs()) {
       out()
           .printf(

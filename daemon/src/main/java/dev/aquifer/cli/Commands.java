@@ -31,7 +31,9 @@ final class Commands {
 
   private Commands() {}
 
-  /** The command line with the one command that {@code args} name; without any, if they name none. */
+  /**
+   * The command line with the one command that {@code args} name; without any, if they name none.
+   */
   static CommandLine commandLine(String[] args, PrintWriter out, PrintWriter err) {
     CommandLine root = prepare(new CommandLine(new RootCommand()), out, err);
     String name = firstWord(args);

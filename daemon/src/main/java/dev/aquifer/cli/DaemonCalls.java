@@ -44,8 +44,7 @@ final class DaemonCalls {
 
   JsonNode umount(Path target, boolean lazily) throws IOException {
     String encoded =
-        URLEncoder.encode(
-            target.toAbsolutePath().normalize().toString(), StandardCharsets.UTF_8);
+        URLEncoder.encode(target.toAbsolutePath().normalize().toString(), StandardCharsets.UTF_8);
     return new ControlClient(places.socket(), LIMIT)
         .request("DELETE", "/v1/mounts?target=" + encoded + (lazily ? "&lazy=true" : ""), null);
   }

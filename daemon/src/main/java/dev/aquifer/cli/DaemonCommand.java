@@ -20,7 +20,8 @@ final class DaemonCommand extends Command {
 
   @Option(
       names = "--stop",
-      description = "End the daemon that runs, unmounting everything; refused if a mount is in use.")
+      description =
+          "End the daemon that runs, unmounting everything; refused if a mount is in use.")
   boolean stop;
 
   @Override

@@ -56,7 +56,9 @@ final class DemoCommand extends Command {
     Instant start = Instant.now();
     DemoImages built = DemoImages.build(jdk, changes, images);
     Duration building = Duration.between(start, Instant.now());
-    say("built (%.1f s); mounting both in one domain from an origin on this machine", seconds(building));
+    say(
+        "built (%.1f s); mounting both in one domain from an origin on this machine",
+        seconds(building));
 
     Origin origin =
         scratch.add(
@@ -67,12 +69,7 @@ final class DemoCommand extends Command {
     DemoResult.Use first = use(reader, origin, url, DemoImages.FIRST, false);
     DemoResult.Use second = use(reader, origin, url, DemoImages.SECOND, true);
     return new DemoResult(
-        reader.mode(),
-        built,
-        building,
-        first,
-        second,
-        DiskUse.of(scratch.directory("cache")));
+        reader.mode(), built, building, first, second, DiskUse.of(scratch.directory("cache")));
   }
 
   private DemoReader reader(Scratch scratch, Path jdk, Path changes) throws IOException {
@@ -100,8 +97,7 @@ final class DemoCommand extends Command {
     Duration took = Duration.between(start, Instant.now());
     settle(origin);
     say("%s: %s (%.1f s)", image, said, seconds(took));
-    return new DemoResult.Use(
-        origin.sentBytes() - bytes, origin.requests() - requests, took, said);
+    return new DemoResult.Use(origin.sentBytes() - bytes, origin.requests() - requests, took, said);
   }
 
   /** Waits until what is fetched ahead of readers is there, so that it counts where it belongs. */

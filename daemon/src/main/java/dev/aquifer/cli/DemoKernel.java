@@ -42,7 +42,12 @@ final class DemoKernel implements DemoReader {
       return "bin/java -version: " + version;
     }
     Path app = target.resolve("app");
-    return run(java, "-cp", app.resolve("classes").toString(), DemoProgram.class.getName(), app.toString());
+    return run(
+        java,
+        "-cp",
+        app.resolve("classes").toString(),
+        DemoProgram.class.getName(),
+        app.toString());
   }
 
   /** Runs a program of a mount; returns the first line that it prints. */

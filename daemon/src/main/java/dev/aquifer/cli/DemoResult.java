@@ -66,7 +66,8 @@ record DemoResult(
     Table table = new Table("", "BYTES", "REQUESTS");
     table.add("image " + DemoImages.FIRST, ByteCount.text(firstBytes()), "");
     table.add("image " + DemoImages.SECOND, ByteCount.text(secondBytes()), "");
-    table.add("fetched by the first mount", ByteCount.text(first.fetchedBytes), "" + first.requests);
+    table.add(
+        "fetched by the first mount", ByteCount.text(first.fetchedBytes), "" + first.requests);
     table.add(
         "fetched by the second mount", ByteCount.text(second.fetchedBytes), "" + second.requests);
     table.add("on disk in the cache", ByteCount.text(cacheBytes), "");

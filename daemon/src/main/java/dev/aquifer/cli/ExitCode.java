@@ -9,7 +9,8 @@ enum ExitCode {
   UNAVAILABLE(69, "no JDK was found, or the daemon is not there and could not be started"),
   NOT_BUILT(70, "the first build from source failed"),
   NOT_WRITABLE(73, "the source checkout is not built and can't be written to"),
-  INTERRUPTED(130, "interrupted by Ctrl-C (SIGINT); 143 for SIGTERM. A daemon that is told to end: 0");
+  INTERRUPTED(
+      130, "interrupted by Ctrl-C (SIGINT); 143 for SIGTERM. A daemon that is told to end: 0");
 
   private final int number;
   private final String meaning;

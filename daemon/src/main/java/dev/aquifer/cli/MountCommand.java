@@ -45,8 +45,7 @@ final class MountCommand extends Command {
 
   @Override
   ExitCode run() throws IOException, FailedException, InterruptedException {
-    JsonNode mount =
-        new DaemonCalls(places.get()).mount(source, target, String.join(",", options));
+    JsonNode mount = new DaemonCalls(places.get()).mount(source, target, String.join(",", options));
     out()
         .printf(
             "%s: mounted %s as %s%n",

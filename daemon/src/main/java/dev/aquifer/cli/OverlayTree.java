@@ -38,8 +38,7 @@ final class OverlayTree implements SourceTree {
     }
 
     Layers under(SourceEntry above) {
-      boolean merged =
-          lower != null && lower.stat().isDirectory() && above.stat().isDirectory();
+      boolean merged = lower != null && lower.stat().isDirectory() && above.stat().isDirectory();
       return new Layers(merged ? lower : null, above);
     }
   }
@@ -75,12 +74,12 @@ final class OverlayTree implements SourceTree {
       }
     }
     List<SourceEntry> children = new ArrayList<>();
-    byName.forEach(
-        (name, each) -> {
-          SourceEntry child = SourceEntry.of(directory, name.array(), each.seen().stat());
-          layers.put(child, each);
-          children.add(child);
-        });
+    for (Layers each : byName.values()) {
+      SourceEntry seen = each.seen();
+      SourceEntry child = SourceEntry.of(directory, seen.name(), seen.stat());
+      layers.put(child, each);
+      children.add(child);
+    }
     return children;
   }
 

@@ -89,7 +89,8 @@ public final class ControlClient {
       }
       // A socket file without a listener: its daemon was killed.
       throw new NoDaemonException(
-          "%s: no aquifer daemon runs here (%s)".formatted(socket, reason.toLowerCase(Locale.ROOT)));
+          "%s: no aquifer daemon runs here (%s)"
+              .formatted(socket, reason.toLowerCase(Locale.ROOT)));
     }
   }
 

@@ -91,8 +91,7 @@ final class ControlServer implements Closeable {
   }
 
   private void mount(ServerRequest request, ServerResponse response) {
-    byte[] body =
-        request.content().hasEntity() ? request.content().as(byte[].class) : new byte[0];
+    byte[] body = request.content().hasEntity() ? request.content().as(byte[].class) : new byte[0];
     AtomicReference<@Nullable MountStatus> made = new AtomicReference<>();
     Answer answer =
         reply(

@@ -41,7 +41,8 @@ public record Places(Path runDir, Path cacheDir) {
    * {@code /run/aquifer} and {@code /var/cache/aquifer}, for others directories of their own.
    */
   public static Places of(@Nullable Path runDir, @Nullable Path cacheDir) {
-    return of(runDir, cacheDir, System.getenv(), isRoot(), Path.of(System.getProperty("user.home")));
+    return of(
+        runDir, cacheDir, System.getenv(), isRoot(), Path.of(System.getProperty("user.home")));
   }
 
   static Places of(

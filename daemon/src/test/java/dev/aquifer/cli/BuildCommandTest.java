@@ -114,7 +114,9 @@ class BuildCommandTest {
     try (Stream<Path> objects = Files.list(image.resolve("blobs/sha256"))) {
       for (Path object : objects.toList()) {
         if (Files.size(object) < 10_000) {
-          Matcher matcher = OBJECT.matcher(Files.readString(object, java.nio.charset.StandardCharsets.ISO_8859_1));
+          Matcher matcher =
+              OBJECT.matcher(
+                  Files.readString(object, java.nio.charset.StandardCharsets.ISO_8859_1));
           if (matcher.find()) {
             return image.resolve("blobs/sha256").resolve(matcher.group(1));
           }

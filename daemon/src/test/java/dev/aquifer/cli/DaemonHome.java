@@ -11,7 +11,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Places for a daemon of a test's own, on a disk; closing it ends the daemon and deletes everything.
+ * Places for a daemon of a test's own, on a disk; closing it ends the daemon and deletes
+ * everything.
  */
 final class DaemonHome implements Closeable {
   final Scratch scratch;
@@ -101,7 +102,11 @@ final class DaemonHome implements Closeable {
 
   @Override
   public void close() throws IOException {
-    places.ownerPid().flatMap(ProcessHandle::of).filter(p -> p.pid() != ProcessHandle.current().pid()).ifPresent(
+    places
+        .ownerPid()
+        .flatMap(ProcessHandle::of)
+        .filter(p -> p.pid() != ProcessHandle.current().pid())
+        .ifPresent(
             process -> {
               process.destroy();
               process.onExit().orTimeout(60, TimeUnit.SECONDS).join();

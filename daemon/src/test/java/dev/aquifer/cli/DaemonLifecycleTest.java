@@ -107,7 +107,9 @@ class DaemonLifecycleTest {
     assertThat(first.waitFor()).isEqualTo(32);
     assertThat(second.waitFor()).isEqualTo(32);
     for (String name : new String[] {"first", "second"}) {
-      assertThat(Files.readString(home.directory.resolve(name))).contains("/nowhere").hasLineCount(1);
+      assertThat(Files.readString(home.directory.resolve(name)))
+          .contains("/nowhere")
+          .hasLineCount(1);
     }
     assertThat(home.run("status").exitCode()).isZero();
   }

@@ -39,8 +39,7 @@ class MountSessionTest {
     assertThat(Program.run("build", source, "-o", images.resolve("a")).exitCode()).isZero();
     Files.writeString(source.resolve("greeting"), "hello");
     assertThat(
-            Program.run(
-                    "build", source, "-o", images.resolve("b"), "--reuse", images.resolve("a"))
+            Program.run("build", source, "-o", images.resolve("b"), "--reuse", images.resolve("a"))
                 .exitCode())
         .isZero();
   }
@@ -174,12 +173,18 @@ class MountSessionTest {
         !Files.exists(helper, LinkOption.NOFOLLOW_LINKS), "needs " + helper + " to be free");
     String url = serve(Duration.ZERO);
     Path target = home.scratch.directory("mnt/c");
-    assertThat(home.run("install-mount-helper").out()).isEqualTo(helper + " -> " + home.aquifer + "\n");
+    assertThat(home.run("install-mount-helper").out())
+        .isEqualTo(helper + " -> " + home.aquifer + "\n");
     try {
       Program.Outcome mount =
           home.execute(
-              "mount", "-t", "aquifer", "-o", "domain_id=shop,fsid=x,noauto,_netdev",
-              url + "b", target);
+              "mount",
+              "-t",
+              "aquifer",
+              "-o",
+              "domain_id=shop,fsid=x,noauto,_netdev",
+              url + "b",
+              target);
       assertThat(mount.err()).isEmpty();
       assertThat(mount.exitCode()).isZero();
       assertThat(target.resolve("greeting")).hasContent("hello");

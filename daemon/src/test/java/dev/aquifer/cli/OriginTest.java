@@ -212,8 +212,16 @@ class OriginTest {
   void keepsConnectionsOpen() throws Exception {
     Program.Outcome outcome =
         Program.execute(
-            scratch, Map.of(), "curl", "-sv", "-o", "/dev/null", "-o", "/dev/null",
-            url + "deep/a%20b", url + "deep/a%20b");
+            scratch,
+            Map.of(),
+            "curl",
+            "-sv",
+            "-o",
+            "/dev/null",
+            "-o",
+            "/dev/null",
+            url + "deep/a%20b",
+            url + "deep/a%20b");
 
     assertThat(outcome.err()).containsOnlyOnce("Connected to 127.0.0.1");
     assertThat(origin.requests()).isEqualTo(2);
@@ -235,7 +243,11 @@ class OriginTest {
     assertThatThrownBy(
             () ->
                 Origin.start(
-                    served, InetAddress.getLoopbackAddress(), origin.port(), Duration.ZERO, log::add))
+                    served,
+                    InetAddress.getLoopbackAddress(),
+                    origin.port(),
+                    Duration.ZERO,
+                    log::add))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("port " + origin.port() + ": can't listen")
         .hasMessageContaining("in use");

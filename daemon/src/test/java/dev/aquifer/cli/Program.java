@@ -111,11 +111,18 @@ final class Program {
     ProcessBuilder builder = builder(command);
     builder.environment().putAll(environment);
     Process process =
-        builder.redirectOutput(out.toFile()).redirectError(err.toFile()).directory(scratch.toFile()).start();
+        builder
+            .redirectOutput(out.toFile())
+            .redirectError(err.toFile())
+            .directory(scratch.toFile())
+            .start();
     if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
       process.destroyForcibly();
       throw new AssertionError(
-          Arrays.toString(command) + " does not end: " + Files.readString(out) + Files.readString(err));
+          Arrays.toString(command)
+              + " does not end: "
+              + Files.readString(out)
+              + Files.readString(err));
     }
     return new Outcome(process.exitValue(), Files.readString(out), Files.readString(err));
   }

@@ -47,8 +47,7 @@ class ReadmeTest {
 
   private static List<String> blocks() throws IOException {
     List<String> blocks = new ArrayList<>();
-    Matcher matcher =
-        BLOCK.matcher(Files.readString(Program.checkout().resolve("README.md")));
+    Matcher matcher = BLOCK.matcher(Files.readString(Program.checkout().resolve("README.md")));
     while (matcher.find()) {
       blocks.add(matcher.group(1));
     }

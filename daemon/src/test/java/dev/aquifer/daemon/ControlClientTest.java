@@ -134,8 +134,7 @@ class ControlClientTest {
 
   @Test
   void doesNotWaitForever() throws Exception {
-    assertThat(
-            failure(peer -> peer.read(ByteBuffer.allocate(1)), Duration.ofMillis(300)))
+    assertThat(failure(peer -> peer.read(ByteBuffer.allocate(1)), Duration.ofMillis(300)))
         .isInstanceOf(RefusedException.class)
         .hasMessageContaining("did not answer within");
   }

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 class ErrorTextTest {
   @Test
   void saysInWordsWhatTheJdkSaysByClass() {
-    assertThat(ErrorText.of(new NoSuchFileException("/a"))).isEqualTo("/a: no such file or directory");
+    assertThat(ErrorText.of(new NoSuchFileException("/a")))
+        .isEqualTo("/a: no such file or directory");
     assertThat(ErrorText.of(new AccessDeniedException("/a"))).isEqualTo("/a: permission denied");
     assertThat(ErrorText.of(new FileSystemException("/a", null, "No space left on device")))
         .isEqualTo("/a: No space left on device");

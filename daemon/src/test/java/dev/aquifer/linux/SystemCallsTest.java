@@ -37,8 +37,7 @@ class SystemCallsTest {
   void anErrorNamesTheCallAndTheErrno() {
     Path missing = directory.resolve("missing");
     ErrnoException e =
-        catchThrowableOfType(
-            ErrnoException.class, () -> Descriptors.openForReading(missing));
+        catchThrowableOfType(ErrnoException.class, () -> Descriptors.openForReading(missing));
 
     assertThat(e.errno()).isEqualTo(2);
     assertThat(e).hasMessage("open(" + missing + "): ENOENT (No such file or directory)");

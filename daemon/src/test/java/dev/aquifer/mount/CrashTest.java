@@ -84,8 +84,7 @@ class CrashTest {
             .start();
     processes.add(process);
     BufferedReader said =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     String line = said.readLine();
     while (line != null && !line.equals("mounted")) {
       line = said.readLine();

@@ -52,7 +52,9 @@ class CyclesTest {
         for (Path info : (Iterable<Path>) infos::iterator) {
           try {
             marks +=
-                Files.readAllLines(info).stream().filter(l -> l.startsWith("fanotify ino:")).count();
+                Files.readAllLines(info).stream()
+                    .filter(l -> l.startsWith("fanotify ino:"))
+                    .count();
           } catch (IOException e) {
             // Closed meanwhile.
           }

@@ -72,7 +72,8 @@ class MountsTest {
         Run.ok("findmnt", "-no", "SOURCE,FSTYPE,VFS-OPTIONS", status.target().toString())
             .strip()
             .split(" +");
-    assertThat(seen).containsExactly(shop.origin.url() + "/one", "erofs", "ro,nosuid,nodev,relatime");
+    assertThat(seen)
+        .containsExactly(shop.origin.url() + "/one", "erofs", "ro,nosuid,nodev,relatime");
     assertThat(Path.of("/sys/class/bdi", status.kernelName(), "read_ahead_kb")).hasContent("1024");
     assertThat(Path.of("/sys/fs/erofs", status.kernelName())).isDirectory();
   }
@@ -228,8 +229,7 @@ class MountsTest {
       } else {
         Run.ok("umount", "-l", status.target().toString());
         await(
-            "it lingers",
-            () -> shop.mounts.status().get(0).state() == MountStatus.State.LINGERING);
+            "it lingers", () -> shop.mounts.status().get(0).state() == MountStatus.State.LINGERING);
       }
       assertThat(shop.target("a")).isEmptyDirectory();
 

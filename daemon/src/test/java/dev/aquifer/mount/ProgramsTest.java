@@ -131,8 +131,7 @@ class ProgramsTest {
   /** A lazy mount of {@code sources} under a directory that can be written to. */
   private Path overlay(Path sources, String options) throws Exception {
     shop.raw("s", sources)
-        .toImage(
-            ROOT.directory().resolve("images/sources"), Shop.SPAN_BITS, SpanCodec.ZSTD);
+        .toImage(ROOT.directory().resolve("images/sources"), Shop.SPAN_BITS, SpanCodec.ZSTD);
     MountStatus status = shop.mount("sources", "sources", options);
     Path over = ROOT.make("over");
     Run.ok(
@@ -192,8 +191,7 @@ class ProgramsTest {
     }
   }
 
-  private static TreeMap<String, dev.aquifer.io.Sha256> classes(Path directory)
-      throws IOException {
+  private static TreeMap<String, dev.aquifer.io.Sha256> classes(Path directory) throws IOException {
     TreeMap<String, dev.aquifer.io.Sha256> digests = new TreeMap<>();
     try (var paths = Files.walk(directory)) {
       for (Path path : (Iterable<Path>) paths.filter(Files::isRegularFile)::iterator) {

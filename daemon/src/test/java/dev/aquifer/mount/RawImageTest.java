@@ -53,8 +53,7 @@ class RawImageTest {
   }
 
   private void assertRefused(String source, String options, Errno errno, String message) {
-    RefusedException e =
-        catchThrowableOfType(RefusedException.class, () -> mount(source, options));
+    RefusedException e = catchThrowableOfType(RefusedException.class, () -> mount(source, options));
     assertThat(e).as(source).isNotNull();
     assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno);
     assertThat(e.getMessage()).contains(message).doesNotContain("\n");
@@ -144,8 +143,7 @@ class RawImageTest {
 
   @Test
   void anImageAtAnOriginIsFoundByItsMagic() throws Exception {
-    Files.write(
-        ROOT.directory().resolve("images/tagged"), raw.withTags(List.of("blob.img")));
+    Files.write(ROOT.directory().resolve("images/tagged"), raw.withTags(List.of("blob.img")));
 
     mount(shop.origin.url() + "/tagged", "");
 

@@ -16,8 +16,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * All that a test of mounts needs: an origin with images, a cache, domains, and mounts. Images {@code
- * one} and {@code two} have different metadata and the same blob; {@code three} has another blob.
+ * All that a test of mounts needs: an origin with images, a cache, domains, and mounts. Images
+ * {@code one} and {@code two} have different metadata and the same blob; {@code three} has another
+ * blob.
  */
 final class Shop implements AutoCloseable {
   static final int SPAN_BITS = 16;
