@@ -60,7 +60,7 @@ public record BuildOptions(
   public static BuildOptions defaults() {
     int processors = Runtime.getRuntime().availableProcessors();
     return new BuildOptions(
-        3, 20, 16, 2048, Math.min(processors, USEFUL_THREADS), null, null, "", true, false);
+        3, 20, 16, 512, Math.min(processors, USEFUL_THREADS), null, null, "", true, false);
   }
 
   /** The same with another {@link #zstdLevel}. */

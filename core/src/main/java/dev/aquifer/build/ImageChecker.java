@@ -55,6 +55,10 @@ final class ImageChecker {
   }
 
   private void check() throws IOException {
+    require(
+        image.superblock().featureCompat() == ImageWriter.compatibleFeatures(plan)
+            && image.superblock().featureIncompat() == ImageWriter.incompatibleFeatures(plan),
+        "features");
     require(image.superblock().inodes() == plan.byNid().size(), "count of inodes");
     require(image.superblock().blocks() == plan.blocks(), "count of blocks");
     require(image.root().nid() == plan.tree().root().nid, "root");

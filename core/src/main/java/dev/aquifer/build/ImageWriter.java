@@ -139,11 +139,9 @@ final class ImageWriter {
    * </table>
    */
   private void writeSuperblock(MemorySegment dst) {
-    boolean hasXattrs = !plan.tree().xattrs().isEmpty();
     int devices = plan.devices().size();
     LittleEndian.put32(dst, 0, MAGIC);
-    LittleEndian.put32(
-        dst, 8, COMPAT_CHECKSUM | COMPAT_MTIME | (hasXattrs ? COMPAT_XATTR_FILTER : 0));
+    LittleEndian.put32(dst, 8, compatibleFeatures(plan));
     LittleEndian.put8(dst, 12, ChunkMap.BLOCK_BITS);
     LittleEndian.put16(dst, 14, Math.toIntExact(plan.tree().root().nid));
     LittleEndian.put64(dst, 16, plan.byNid().size());
@@ -155,12 +153,21 @@ final class ImageWriter {
     putBigEndian(dst, 56, uuid.getLeastSignificantBits());
     byte[] name = volumeName.getBytes(StandardCharsets.UTF_8);
     MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, 64, name.length);
-    LittleEndian.put32(
-        dst,
-        80,
-        (plan.hasChunks() ? INCOMPAT_CHUNKED_FILE : 0) | (devices > 0 ? INCOMPAT_DEVICE_TABLE : 0));
+    LittleEndian.put32(dst, 80, incompatibleFeatures(plan));
     LittleEndian.put16(dst, 86, devices);
     LittleEndian.put16(dst, 88, devices > 0 ? ImagePlan.DEVICES_AT / ImagePlan.DEVICE_BYTES : 0);
+  }
+
+  /** The features that a reader need not know. */
+  static long compatibleFeatures(ImagePlan plan) {
+    boolean hasXattrs = !plan.tree().xattrs().isEmpty();
+    return COMPAT_CHECKSUM | COMPAT_MTIME | (hasXattrs ? COMPAT_XATTR_FILTER : 0);
+  }
+
+  /** The features that a reader must know. */
+  static long incompatibleFeatures(ImagePlan plan) {
+    return (plan.hasChunks() ? INCOMPAT_CHUNKED_FILE : 0)
+        | (plan.devices().isEmpty() ? 0 : INCOMPAT_DEVICE_TABLE);
   }
 
   private static void putBigEndian(MemorySegment dst, long offset, long value) {

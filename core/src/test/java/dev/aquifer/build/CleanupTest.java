@@ -85,7 +85,10 @@ class CleanupTest {
       assertThatThrownBy(
               () ->
                   ImageBuilder.build(
-                      small, disk.resolve("out"), List.of(), BuildOptions.defaults()))
+                      small,
+                      disk.resolve("out"),
+                      List.of(),
+                      BuildOptions.defaults().withInlineMaxBytes(4000)))
           .hasMessageMatching(".*/(spool|bootstrap): can't be written: No space left on device");
       assertThat(disk).isEmptyDirectory();
 

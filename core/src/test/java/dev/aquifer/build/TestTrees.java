@@ -42,9 +42,10 @@ public final class TestTrees {
     int[] sizes = {
       0,
       1,
-      2047,
+      511,
+      512,
+      513,
       2048,
-      2049,
       4000,
       4095,
       4096,
@@ -108,7 +109,7 @@ public final class TestTrees {
     tree.directory("linked");
     tree.hardLink("linked/again", "size4097");
     tree.hardLink("linked/and again", "size4097");
-    tree.hardLink("linked/inline", "size2048");
+    tree.hardLink("linked/inline", "size512");
     tree.hardLink("linked/link", "raw link");
   }
 
