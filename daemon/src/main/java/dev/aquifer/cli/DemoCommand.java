@@ -3,6 +3,7 @@ package dev.aquifer.cli;
 import dev.aquifer.daemon.Daemon;
 import dev.aquifer.daemon.Places;
 import dev.aquifer.mount.KernelFeatures;
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -36,7 +37,12 @@ final class DemoCommand extends Command {
   ExitCode run() throws IOException, InterruptedException {
     Scratch scratch = Scratch.create("aquifer-demo-");
     DemoResult result;
-    try (OnSignal ignored = OnSignal.close(scratch);
+    Closeable end =
+        () -> {
+          LogSetup.silence();
+          scratch.close();
+        };
+    try (OnSignal ignored = OnSignal.close(end);
         scratch) {
       result = run(scratch);
     }

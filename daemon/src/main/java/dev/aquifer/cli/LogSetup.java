@@ -38,6 +38,16 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     apply(context, DAEMON, Level.INFO);
   }
 
+  /**
+   * From now on the log is silent: what a command that ends takes from under its readers is no
+   * news.
+   */
+  static void silence() {
+    ((LoggerContext) LoggerFactory.getILoggerFactory())
+        .getLogger("dev.aquifer")
+        .setLevel(Level.OFF);
+  }
+
   private static void apply(LoggerContext context, String pattern, Level level) {
     PatternLayoutEncoder encoder = new PatternLayoutEncoder();
     encoder.setContext(context);
