@@ -276,12 +276,13 @@ public final class Mounts implements Closeable {
 
   /** Tells a successor what is mounted. */
   private void record() throws IOException {
-    groups.record(
-        () -> {
-          synchronized (lock) {
-            return mounts.stream().filter(mount -> mount.made != null).toList();
-          }
-        });
+    groups.record(this::made);
+  }
+
+  private List<Mount> made() {
+    synchronized (lock) {
+      return mounts.stream().filter(mount -> mount.made != null).toList();
+    }
   }
 
   /**
@@ -420,8 +421,7 @@ public final class Mounts implements Closeable {
     @Override
     public void keeperEnded() throws IOException {
       LOG.warn("the keeper was ended from outside; starting another");
-      groups.replaceKeeper();
-      record();
+      groups.replaceKeeper(Mounts.this::made);
     }
   }
 

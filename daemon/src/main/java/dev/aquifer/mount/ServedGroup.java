@@ -127,11 +127,24 @@ final class ServedGroup {
     }
   }
 
-  /** Starts another keeper for one that has ended; the state is to be recorded anew. */
-  void replaceKeeper() throws IOException {
+  /**
+   * Starts another keeper for one that has ended. The old state file goes when the new one is
+   * there: at no moment a successor finds none.
+   */
+  void replaceKeeper(Supplier<List<Mount>> mounts) throws IOException {
     synchronized (recording) {
+      if (isClosed) {
+        return;
+      }
       Keeper ended = keeper;
-      keeper = Keeper.start(group, runDirectory);
+      Keeper next = Keeper.start(group, runDirectory);
+      try {
+        write(next, mounts.get());
+      } catch (Throwable e) {
+        next.close();
+        throw e;
+      }
+      keeper = next;
       Files.deleteIfExists(StateFile.path(runDirectory, ended.pid()));
       ended.close();
     }
@@ -140,15 +153,17 @@ final class ServedGroup {
   /** Writes the state file; {@code mounts} is asked when it is this writer's turn. */
   void record(Supplier<List<Mount>> mounts) throws IOException {
     synchronized (recording) {
-      if (isClosed) {
-        return;
+      if (!isClosed) {
+        write(keeper, mounts.get());
       }
-      List<Mount> served = mounts.get();
-      List<StateFile.Entry> entries = served.stream().map(Mount::entry).toList();
-      List<Path> files =
-          served.stream().flatMap(mount -> mount.dataFiles().stream()).distinct().toList();
-      new StateFile(bootId, keeper.pid(), keeper.startTicks(), entries, files).write(runDirectory);
     }
+  }
+
+  private void write(Keeper holder, List<Mount> served) throws IOException {
+    List<StateFile.Entry> entries = served.stream().map(Mount::entry).toList();
+    List<Path> files =
+        served.stream().flatMap(mount -> mount.dataFiles().stream()).distinct().toList();
+    new StateFile(bootId, holder.pid(), holder.startTicks(), entries, files).write(runDirectory);
   }
 
   /**

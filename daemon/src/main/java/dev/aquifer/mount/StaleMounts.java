@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,7 @@ final class StaleMounts {
   private final @Nullable Keeper keeper;
   private final @Nullable Fanotify group;
   private final @Nullable FanotifyServer denier;
+  private boolean isStopped;
 
   private StaleMounts(Path file, StateFile state, Undo undo) throws IOException {
     this.file = file;
@@ -64,23 +66,39 @@ final class StaleMounts {
    * @return what the kernel has not let go of yet
    */
   static List<StaleMounts> recover(Path runDirectory) throws IOException {
-    List<StaleMounts> lingering = new ArrayList<>();
-    for (Path file : StateFile.find(runDirectory)) {
-      StateFile state = StateFile.read(file);
-      if (!state.bootId().equals(StateFile.currentBootId())) {
-        Files.delete(file);
-        continue;
+    Undo undo = new Undo();
+    try {
+      List<StaleMounts> found = new ArrayList<>();
+      for (Path file : StateFile.find(runDirectory)) {
+        StateFile state = StateFile.read(file);
+        if (state.bootId().equals(StateFile.currentBootId())) {
+          StaleMounts stale = takeOver(file, state);
+          undo.add(stale::abandon);
+          found.add(stale);
+        } else {
+          Files.delete(file);
+        }
       }
-      StaleMounts stale = takeOver(file, state);
-      stale.hide();
-      if (!stale.endsWithin(PATIENCE_NANOS)) {
-        lingering.add(stale);
-        LOG.warn(
-            "programs have files open in what an earlier daemon mounted at {}: they get EIO for what is not in memory; end them",
-            state.mounts().stream().map(StateFile.Entry::target).toList());
+      // A daemon that is killed while it replaces a keeper leaves two files of the same mounts.
+      // The one whose keeper lives tells what their readers went through.
+      found.sort(Comparator.comparing(stale -> stale.keeper == null));
+      for (StaleMounts stale : found) {
+        stale.hide();
       }
+      List<StaleMounts> lingering = new ArrayList<>();
+      for (StaleMounts stale : found) {
+        if (!stale.endsWithin(PATIENCE_NANOS)) {
+          lingering.add(stale);
+          LOG.warn(
+              "programs have files open in what an earlier daemon mounted at {}: they get EIO for what is not in memory; end them",
+              stale.state.mounts().stream().map(StateFile.Entry::target).toList());
+        }
+      }
+      return lingering;
+    } catch (Throwable e) {
+      undo.closeAfter(e);
+      throw e;
     }
-    return lingering;
   }
 
   private boolean endsWithin(long nanos) throws IOException {
@@ -145,12 +163,16 @@ final class StaleMounts {
     return group != null && state.files().contains(data);
   }
 
-  /** Stops, and leaves the rest to the next process. */
+  /** Stops, and leaves the rest to the next process; idempotent. */
   void abandon() {
     stop(keeper == null ? () -> {} : keeper::abandon);
   }
 
   private void stop(Runnable keeperEnd) {
+    if (isStopped) {
+      return;
+    }
+    isStopped = true;
     if (denier != null) {
       denier.close();
     }
