@@ -49,6 +49,15 @@ public interface Backend extends Closeable {
    * retries around it. Asks nothing of an HTTP origin yet.
    */
   static Backend open(String location) throws IOException {
+    Backend backend = reopen(location);
+    if (backend instanceof DirectoryBackend directory) {
+      directory.checkIsThere();
+    }
+    return backend;
+  }
+
+  /** As {@link #open}, also of a directory that is not there at present. */
+  static Backend reopen(String location) throws IOException {
     String lower = location.toLowerCase(Locale.ROOT);
     if (lower.startsWith("http://") || lower.startsWith("https://")) {
       return new RetryingBackend(new HttpBackend(location), RetryPolicy.DEFAULT);

@@ -15,7 +15,11 @@ final class DirectoryBackend implements Backend {
 
   private final Path root;
 
-  DirectoryBackend(Path root) throws BackendException {
+  DirectoryBackend(Path root) {
+    this.root = root;
+  }
+
+  void checkIsThere() throws BackendException {
     if (!Files.isDirectory(root)) {
       throw new BackendException(
           "%s: %s: expected the directory of an image layout"
@@ -23,7 +27,6 @@ final class DirectoryBackend implements Backend {
           false,
           null);
     }
-    this.root = root;
   }
 
   @Override

@@ -144,7 +144,12 @@ public final class Lease implements Closeable {
    * @throws dev.aquifer.io.RefusedException EBUSY if it is in use and has changed at its origin
    */
   public CachedBlob openUnverified(Backend backend, String key) throws IOException {
-    ObjectInfo object = backend.stat(key);
+    return openUnverified(backend, key, backend.stat(key));
+  }
+
+  /** As the other, for an object that is known already; asks the origin nothing. */
+  public CachedBlob openUnverified(Backend backend, String key, ObjectInfo object)
+      throws IOException {
     BlobKey.Unverified blobKey = new BlobKey.Unverified(backend.name(), key);
     if (object.version() == null) {
       throw new BackendException(

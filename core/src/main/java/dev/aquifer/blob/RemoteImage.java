@@ -5,20 +5,20 @@ import dev.aquifer.format.ImageManifest;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 
 /** An image at an origin, known by its manifest. Does not own its backend. Immutable. */
 public final class RemoteImage {
   private final Backend backend;
   private final Sha256 manifestDigest;
   private final ImageManifest manifest;
-  private final long fetchedBytes;
+  private final byte[] json;
 
-  private RemoteImage(
-      Backend backend, Sha256 manifestDigest, ImageManifest manifest, long fetchedBytes) {
+  private RemoteImage(Backend backend, Sha256 manifestDigest, ImageManifest manifest, byte[] json) {
     this.backend = backend;
     this.manifestDigest = manifestDigest;
     this.manifest = manifest;
-    this.fetchedBytes = fetchedBytes;
+    this.json = json;
   }
 
   /**
@@ -39,8 +39,19 @@ public final class RemoteImage {
     }
     byte[] json = backend.readAll(descriptor.path(), ImageManifest.MAX_JSON_BYTES);
     ImageManifest manifest = ImageManifest.parse(name, json, descriptor.digest());
+    return new RemoteImage(backend, descriptor.digest(), manifest, json);
+  }
+
+  /**
+   * The image of a manifest that is known already; asks the origin nothing.
+   *
+   * @param manifestJson what {@link #manifestJson} gave
+   */
+  public static RemoteImage of(Backend backend, String manifestJson) throws IOException {
+    byte[] json = manifestJson.getBytes(StandardCharsets.UTF_8);
+    Sha256 digest = Sha256.hash(json);
     return new RemoteImage(
-        backend, descriptor.digest(), manifest, (long) index.length + json.length);
+        backend, digest, ImageManifest.parse("manifest " + digest, json, digest), json);
   }
 
   /** The digest of the manifest: the image's identity. */
@@ -58,8 +69,8 @@ public final class RemoteImage {
     return backend;
   }
 
-  /** The size of the index and the manifest, which had to be read, in bytes. */
-  public long fetchedBytes() {
-    return fetchedBytes;
+  /** The manifest's text, as it is at the origin. */
+  public String manifestJson() {
+    return new String(json, StandardCharsets.UTF_8);
   }
 }

@@ -53,9 +53,18 @@ class RemoteImageTest {
     byte[] json = Files.readAllBytes(manifest());
     assertThat(remote.manifestDigest()).isEqualTo(Sha256.hash(json));
     assertThat(remote.manifest().blobs()).containsExactly(image.blobs().get(0).object());
-    assertThat(remote.fetchedBytes())
-        .isEqualTo(json.length + Files.size(dir.resolve("index.json")));
     assertThat(remote.backend()).isSameAs(backend);
+  }
+
+  @Test
+  void isTheSameByItsManifestAloneWhenTheOriginIsGone() throws Exception {
+    RemoteImage remote = RemoteImage.open(backend);
+    Backend gone = Backend.reopen(dir.resolve("gone").toString());
+
+    RemoteImage again = RemoteImage.of(gone, remote.manifestJson());
+
+    assertThat(again.manifestDigest()).isEqualTo(remote.manifestDigest());
+    assertThat(again.manifest()).isEqualTo(remote.manifest());
   }
 
   @Test
