@@ -8,11 +8,13 @@ module dev.aquifer.daemon {
   requires org.slf4j;
   requires ch.qos.logback.classic;
   requires ch.qos.logback.core;
-  requires java.net.http;
 
   provides ch.qos.logback.classic.spi.Configurator with
       dev.aquifer.cli.LogSetup;
 
   opens dev.aquifer.cli to
       info.picocli;
+  // Records of saved state.
+  opens dev.aquifer.mount to
+      com.fasterxml.jackson.databind;
 }

@@ -6,10 +6,14 @@ public enum Errno {
   EPERM(1),
   /** No such file or directory. */
   ENOENT(2),
+  /** No such process. */
+  ESRCH(3),
   /** Interrupted system call. */
   EINTR(4),
   /** Input/output error. */
   EIO(5),
+  /** Bad file descriptor. */
+  EBADF(9),
   /** Try again. */
   EAGAIN(11),
   /** Permission denied. */

@@ -21,6 +21,9 @@ final class BackgroundDaemon {
   private static final long POLL_MILLIS = 10;
   private static final long MAX_LOG_BYTES = 16 << 20;
 
+  /** The option of a daemon that nobody watches: who kills it finds another one soon. */
+  static final String REVIVED = "--revived";
+
   private BackgroundDaemon() {}
 
   /**
@@ -74,7 +77,7 @@ final class BackgroundDaemon {
   /**
    * The daemon's command line, in a session of its own, so that no terminal's signal reaches it.
    */
-  private static List<String> command(Places places) {
+  static List<String> command(Places places) {
     List<String> command = new ArrayList<>(List.of("setsid"));
     Optional<String> launcher = Launcher.path();
     if (launcher.isPresent()) {
@@ -85,6 +88,7 @@ final class BackgroundDaemon {
     command.addAll(
         List.of(
             "daemon",
+            REVIVED,
             "--run-dir",
             places.runDir().toString(),
             "--cache-dir",

@@ -53,6 +53,14 @@ final class DaemonCalls {
     return new ControlClient(places.socket(), LIMIT).request("GET", "/v1/status", null);
   }
 
+  /** Forgets the warnings; returns how many there were. */
+  int acknowledge() throws IOException {
+    return new ControlClient(places.socket(), LIMIT)
+        .request("DELETE", "/v1/warnings", null)
+        .path("acknowledged")
+        .asInt();
+  }
+
   /** What a mount is called: its fsid, and its domain if it has one. */
   static String name(JsonNode mount) {
     JsonNode domain = mount.path("domain");

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import picocli.CommandLine;
@@ -82,7 +83,9 @@ final class DemoCommand extends Command {
     Path cache = scratch.directory("cache");
     KernelFeatures features = KernelFeatures.probe(cache);
     if (features.isReady() && !library) {
-      Daemon daemon = scratch.add(Daemon.open(new Places(scratch.directory("run"), cache)));
+      Daemon daemon =
+          scratch.add(Daemon.open(new Places(scratch.directory("run"), cache), List.of()));
+      daemon.unmountAtEnd();
       return new DemoKernel(scratch, daemon);
     }
     if (!library) {

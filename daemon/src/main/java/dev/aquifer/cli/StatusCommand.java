@@ -20,11 +20,21 @@ final class StatusCommand extends Command {
   @Option(names = "--json", description = "Print one JSON object.")
   boolean json;
 
+  @Option(
+      names = "--acknowledge",
+      description = "Forget the warnings; they are not shown any more.")
+  boolean acknowledge;
+
   @Mixin DaemonPlaces places = new DaemonPlaces();
 
   @Override
   ExitCode run() throws IOException {
-    JsonNode status = new DaemonCalls(places.get()).status();
+    DaemonCalls daemon = new DaemonCalls(places.get());
+    if (acknowledge) {
+      out().printf("%d warnings acknowledged%n", daemon.acknowledge());
+      return ExitCode.OK;
+    }
+    JsonNode status = daemon.status();
     if (json) {
       out().println(status.toPrettyString());
       return ExitCode.OK;
@@ -38,6 +48,11 @@ final class StatusCommand extends Command {
             status.path("cacheDir").asText());
     if (status.path("missing").isTextual()) {
       out().println("missing: " + status.path("missing").asText());
+    }
+    for (JsonNode warning : status.path("warnings")) {
+      out()
+          .printf(
+              "warning: %s: %s%n", warning.path("since").asText(), warning.path("text").asText());
     }
     print("mounts", mounts(status));
     print("domains", domains(status));

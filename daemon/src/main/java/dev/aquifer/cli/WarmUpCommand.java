@@ -58,7 +58,8 @@ final class WarmUpCommand extends Command {
   private void serve(Scratch scratch) throws IOException {
     LogSetup.forDaemon();
     Places places = new Places(scratch.directory("run"), scratch.directory("cache"));
-    try (Daemon daemon = scratch.add(Daemon.open(places))) {
+    try (Daemon daemon = scratch.add(Daemon.open(places, List.of()))) {
+      daemon.unmountAtEnd();
       daemon.serve();
       String image = scratch.directory("images").resolve("image").toString();
       String target = scratch.directory("mnt").toString();

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.RefusedException;
-import dev.aquifer.mount.MountOptions;
 import dev.aquifer.mount.MountSpec;
 import dev.aquifer.mount.MountStatus;
 import io.helidon.http.HeaderNames;
@@ -87,6 +86,9 @@ final class ControlServer implements Closeable {
         .post("/v1/mounts", this::mount)
         .delete("/v1/mounts", this::umount)
         .post("/v1/shutdown", this::shutdown)
+        .post("/v1/hand-over", this::handOver)
+        .delete(
+            "/v1/warnings", (request, response) -> reply(request, response, daemon::acknowledge))
         .any(this::unknown);
   }
 
@@ -124,25 +126,7 @@ final class ControlServer implements Closeable {
           Errno.EINVAL,
           "POST /v1/mounts: expected {\"source\": ..., \"target\": ..., \"options\": ..., \"directory\": absolute path}");
     }
-    Path base = Path.of(directory);
-    MountSpec spec = MountSpec.of(source, target, wish.path("options").asText(), base);
-    MountOptions options = spec.options();
-    return new MountSpec(
-        spec.source(),
-        spec.target(),
-        new MountOptions(
-            options.domainId(),
-            options.fsid(),
-            options.devices().stream().map(device -> absolute(device, base)).toList(),
-            options.prefetch(),
-            options.flags(),
-            options.erofs()));
-  }
-
-  private static String absolute(String device, Path base) {
-    return device.startsWith("http://") || device.startsWith("https://")
-        ? device
-        : base.resolve(device).normalize().toString();
+    return MountSpec.of(source, target, wish.path("options").asText(), Path.of(directory));
   }
 
   private void umount(ServerRequest request, ServerResponse response) {
@@ -163,6 +147,12 @@ final class ControlServer implements Closeable {
   private void shutdown(ServerRequest request, ServerResponse response) {
     if (reply(request, response, daemon::umountAll) != Answer.REFUSED) {
       daemon.end();
+    }
+  }
+
+  private void handOver(ServerRequest request, ServerResponse response) {
+    if (reply(request, response, daemon::health) != Answer.REFUSED) {
+      daemon.handOver();
     }
   }
 

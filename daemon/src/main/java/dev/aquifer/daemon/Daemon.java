@@ -12,15 +12,16 @@ import dev.aquifer.mount.KernelFeatures;
 import dev.aquifer.mount.MountSpec;
 import dev.aquifer.mount.MountStatus;
 import dev.aquifer.mount.Mounts;
+import dev.aquifer.mount.Warnings;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,11 +41,13 @@ public final class Daemon implements Closeable {
   private final Domains domains;
   private final Mounts mounts;
   private final CountDownLatch end = new CountDownLatch(1);
+  private volatile boolean isHandOver;
+  private volatile boolean unmountsAtEnd;
 
   /** What is open, the first to be closed on top. Guarded by itself. */
   private final Deque<Closeable> open = new ArrayDeque<>();
 
-  private Daemon(Places places) throws IOException {
+  private Daemon(Places places, List<String> revive) throws IOException {
     this.places = places;
     try {
       places.makeRunDir();
@@ -55,8 +58,14 @@ public final class Daemon implements Closeable {
       open.push(fetcher);
       this.domains = new Domains(store, fetcher);
       this.features = KernelFeatures.probe(places.cacheDir());
-      this.mounts = Mounts.open(domains, places.runDir());
-      open.push(mounts);
+      this.mounts = Mounts.open(domains, places.runDir(), revive);
+      open.push(
+          () -> {
+            if (unmountsAtEnd) {
+              List<Path> unused = mounts.umountAll();
+            }
+            mounts.close(isHandOver);
+          });
     } catch (IOException | RuntimeException e) {
       close();
       throw e;
@@ -64,12 +73,13 @@ public final class Daemon implements Closeable {
   }
 
   /**
-   * Opens everything but the control API.
+   * Opens everything but the control API; takes over what an earlier daemon left mounted.
    *
+   * @param revive the command that starts a successor if this process is killed; empty for none
    * @throws RefusedException EBUSY if another daemon has the run or the cache directory
    */
-  public static Daemon open(Places places) throws IOException {
-    return new Daemon(places);
+  public static Daemon open(Places places, List<String> revive) throws IOException {
+    return new Daemon(places, revive);
   }
 
   /** Starts the control API on {@link Places#socket}. */
@@ -95,7 +105,7 @@ public final class Daemon implements Closeable {
     try {
       return mounts.mount(spec);
     } catch (IOException | RuntimeException e) {
-      LOG.warn("not mounted: {} at {}: {}", spec.source(), spec.target(), ErrorText.of(e));
+      LOG.warn("not mounted: {} at {}: {}", spec.shownSource(), spec.target(), ErrorText.of(e));
       throw e;
     }
   }
@@ -120,24 +130,14 @@ public final class Daemon implements Closeable {
    *
    * @throws RefusedException EBUSY if something is in use; it stays mounted
    */
-  ObjectNode umountAll() throws IOException {
-    List<String> busy = new ArrayList<>();
-    int count = 0;
-    for (MountStatus mount : mounts.status()) {
-      if (mount.state() == MountStatus.State.MOUNTED) {
-        try {
-          umount(mount.target(), false);
-          count++;
-        } catch (RefusedException e) {
-          busy.add(mount.target().toString());
-        }
-      }
-    }
+  public ObjectNode umountAll() throws IOException {
+    int count = mounts.status().size();
+    List<Path> busy = mounts.umountAll();
     if (!busy.isEmpty()) {
       throw new RefusedException(
           Errno.EBUSY,
-          "%s: in use, so the daemon goes on: end the programs that use it, or stop the daemon with SIGTERM"
-              .formatted(String.join(", ", busy)));
+          "%s: in use, so the daemon goes on: end the programs that use it, or end the daemon alone with SIGTERM"
+              .formatted(busy.stream().map(Path::toString).collect(Collectors.joining(", "))));
     }
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     node.put("unmounted", count);
@@ -160,10 +160,21 @@ public final class Daemon implements Closeable {
     node.put("runDir", places.runDir().toString());
     node.put("cacheDir", places.cacheDir().toString());
     node.put("missing", features.missing());
+    ArrayNode warningNodes = node.putArray("warnings");
+    for (Warnings.Warning warning : mounts.warnings().list()) {
+      warningNodes.addObject().put("since", warning.since()).put("text", warning.text());
+    }
     ArrayNode mountNodes = node.putArray("mounts");
     mounts.status().forEach(mount -> mountNodes.add(StatusJson.of(mount)));
     ArrayNode domainNodes = node.putArray("domains");
     domains.status().forEach(domain -> domainNodes.add(StatusJson.of(domain)));
+    return node;
+  }
+
+  /** Forgets the warnings that status shows; returns what docs/control-api.md says. */
+  ObjectNode acknowledge() throws IOException {
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("acknowledged", mounts.warnings().acknowledge());
     return node;
   }
 
@@ -172,12 +183,23 @@ public final class Daemon implements Closeable {
     end.countDown();
   }
 
+  /** From now on {@link #close} first unmounts what nobody uses. */
+  public void unmountAtEnd() {
+    unmountsAtEnd = true;
+  }
+
+  /** As {@link #end}, for a successor that waits to take over. */
+  void handOver() {
+    isHandOver = true;
+    end();
+  }
+
   /** Waits until somebody asks for the end. */
   public void awaitEnd() throws InterruptedException {
     end.await();
   }
 
-  /** Ends the control API, unmounts everything and lets go of all files; idempotent. */
+  /** Ends the control API and lets go of all files; idempotent. Mounts stay for a successor. */
   @Override
   public void close() throws IOException {
     end();

@@ -30,6 +30,7 @@ public final class Descriptors {
   private static final int O_PATH = 0x200000;
   private static final int EFD_CLOEXEC = 0x80000;
   private static final int EFD_NONBLOCK = 0x800;
+  private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int EINTR = 4;
 
   private static final MethodHandle OPEN =
@@ -37,6 +38,8 @@ public final class Descriptors {
   private static final MethodHandle OPENAT =
       Native.variadic(
           "openat", 3, FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+  private static final MethodHandle FCNTL =
+      Native.variadic("fcntl", 2, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle CLOSE =
       Native.function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
   private static final MethodHandle FSTAT =
@@ -97,6 +100,33 @@ public final class Descriptors {
           () -> "openat(" + placeFd + ", .)");
     } catch (Throwable e) {
       throw Native.rethrow(e);
+    }
+  }
+
+  /**
+   * Takes the number {@code fd} itself, so that no file that is opened gets it; to be closed as
+   * others.
+   *
+   * @return whether it was free
+   */
+  public static boolean reserve(int fd) throws ErrnoException {
+    int any = eventCounter();
+    if (any == fd) {
+      return true;
+    }
+    try {
+      int got =
+          Native.check(
+              (int) FCNTL.invokeExact(Native.capture(), any, F_DUPFD_CLOEXEC, fd),
+              () -> "fcntl(F_DUPFD_CLOEXEC, " + fd + ")");
+      if (got != fd) {
+        close(got);
+      }
+      return got == fd;
+    } catch (Throwable e) {
+      throw Native.rethrow(e);
+    } finally {
+      close(any);
     }
   }
 

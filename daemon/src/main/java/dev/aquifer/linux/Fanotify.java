@@ -42,6 +42,10 @@ public final class Fanotify implements Closeable {
   private static final int UNLIMITED_MARKS = 0x20;
   private static final int MARK_ADD = 0x01;
   private static final int MARK_REMOVE = 0x02;
+  private static final int MARK_MOUNT = 0x10;
+  private static final int MARK_IGNORED_MASK = 0x20;
+  private static final int MARK_IGNORED_SURV_MODIFY = 0x40;
+  private static final int AT_FDCWD = -100;
   private static final long PRE_ACCESS = 0x0010_0000L;
 
   /** Descriptors get the lowest free number, and no process has this many. */
@@ -93,27 +97,75 @@ public final class Fanotify implements Closeable {
   }
 
   /**
-   * Has the kernel ask before bytes of the open file {@code fileFd} are read. Only files that are
-   * opened from now on are watched: a mount must come later.
+   * Opens {@code file} through a private mount of its own that is marked: the kernel asks before
+   * anybody reads bytes by what is opened through it, and by nothing else. So whoever fills the
+   * file by its ordinary path asks nobody, whenever he opened it. The mark lasts as long as the
+   * mount is in use, which is as long as a file opened through it, such as a device of an EROFS
+   * file system.
    *
-   * @param path what a message calls the file
+   * @return a descriptor of the place; {@code /proc/self/fd/N} opens the file through the mount
    * @throws ErrnoException EOPNOTSUPP if its file system has no such events (tmpfs, FUSE); EINVAL
    *     from a kernel before 6.14
    */
-  public void mark(int fileFd, Path path) throws ErrnoException {
-    mark(MARK_ADD, fileFd, "fanotify_mark(FAN_MARK_ADD, FAN_PRE_ACCESS, " + path + ")");
+  public int openWatched(Path file) throws ErrnoException {
+    int view = MountCalls.openTree(file);
+    try (Arena arena = Arena.ofConfined()) {
+      mark(
+          MARK_ADD | MARK_MOUNT,
+          AT_FDCWD,
+          arena.allocateFrom("/proc/self/fd/" + view),
+          "FAN_MARK_MOUNT, " + file);
+      return view;
+    } catch (ErrnoException | RuntimeException e) {
+      Descriptors.close(view);
+      throw e;
+    }
   }
 
-  /** Ends {@link #mark}, at once and for files that are open, too. */
-  public void unmark(int fileFd, Path path) throws ErrnoException {
-    mark(MARK_REMOVE, fileFd, "fanotify_mark(FAN_MARK_REMOVE, FAN_PRE_ACCESS, " + path + ")");
+  /**
+   * Has the kernel ask before bytes of the open file {@code fileFd} are read, by whatever path.
+   * Files that were opened when nobody watched them raise nothing.
+   *
+   * @param path what a message calls the file
+   */
+  public void watch(int fileFd, Path path) throws ErrnoException {
+    mark(MARK_ADD, fileFd, MemorySegment.NULL, "FAN_MARK_ADD, " + path);
   }
 
-  private void mark(int how, int fileFd, String call) throws ErrnoException {
+  /** Ends {@link #watch}. */
+  public void unwatch(int fileFd, Path path) throws ErrnoException {
+    mark(MARK_REMOVE, fileFd, MemorySegment.NULL, "FAN_MARK_REMOVE, " + path);
+  }
+
+  /**
+   * Has the kernel no longer ask about the open file {@code fileFd}, at once and whoever has it
+   * open.
+   *
+   * @param path what a message calls the file
+   */
+  public void ignore(int fileFd, Path path) throws ErrnoException {
+    mark(
+        MARK_ADD | MARK_IGNORED_MASK | MARK_IGNORED_SURV_MODIFY,
+        fileFd,
+        MemorySegment.NULL,
+        "FAN_MARK_IGNORED_MASK, " + path);
+  }
+
+  /** Ends {@link #ignore}. */
+  public void unignore(int fileFd, Path path) throws ErrnoException {
+    mark(
+        MARK_REMOVE | MARK_IGNORED_MASK,
+        fileFd,
+        MemorySegment.NULL,
+        "FAN_MARK_REMOVE, FAN_MARK_IGNORED_MASK, " + path);
+  }
+
+  private void mark(int how, int directoryFd, MemorySegment path, String arguments)
+      throws ErrnoException {
     try {
       Native.check(
-          (int) MARK.invokeExact(Native.capture(), fd, how, PRE_ACCESS, fileFd, MemorySegment.NULL),
-          () -> call);
+          (int) MARK.invokeExact(Native.capture(), fd, how, PRE_ACCESS, directoryFd, path),
+          () -> "fanotify_mark(FAN_PRE_ACCESS, " + arguments + ")");
     } catch (Throwable e) {
       throw Native.rethrow(e);
     }
@@ -162,10 +214,10 @@ public final class Fanotify implements Closeable {
   }
 
   /**
-   * Denies the events that another holder of the group has read and not answered before it died.
-   * They are known to the kernel by the number of a descriptor of that process alone: so each
-   * number is tried, which costs under a microsecond. To be called before this process reads
-   * events.
+   * Denies the events that another holder of the group has read and not answered before it died,
+   * for want of a record of them. They are known to the kernel by the number of a descriptor of
+   * that process alone: so each number is tried, which costs under a microsecond. To be called
+   * before this process reads events.
    */
   public void denyOrphans() {
     try (Arena arena = Arena.ofConfined()) {

@@ -35,7 +35,9 @@ import java.lang.foreign.MemorySegment;
  * <p>Source: include/uapi/linux/fanotify.h. Confined to one thread, a platform thread.
  */
 public final class FanotifyEvents {
-  private static final int BUFFER_BYTES = 8192;
+  /** The size of the memory that events are read into. */
+  public static final int BUFFER_BYTES = 8192;
+
   private static final int METADATA_BYTES = 24;
   private static final int VERSION = 3;
   private static final int RANGE_RECORD = 6;
@@ -53,10 +55,16 @@ public final class FanotifyEvents {
   private long next;
   private long range;
 
-  /** A reader of {@code group}'s events, with memory of {@code arena}. */
-  public FanotifyEvents(Fanotify group, Arena arena) {
+  /**
+   * A reader of {@code group}'s events.
+   *
+   * @param buffer what events are read into, {@link #BUFFER_BYTES} of native memory; if it outlives
+   *     the process, so does the knowledge of what was read and not answered
+   * @param arena for what else is needed
+   */
+  public FanotifyEvents(Fanotify group, MemorySegment buffer, Arena arena) {
     this.group = group;
-    this.buffer = arena.allocate(BUFFER_BYTES, 8);
+    this.buffer = buffer;
     this.stat = arena.allocate(Descriptors.STAT_BYTES, 8);
     this.response = arena.allocate(8, 8);
   }
@@ -70,12 +78,29 @@ public final class FanotifyEvents {
   public void read() throws ErrnoException {
     endBytes = 0;
     next = 0;
+    // Whoever finds the buffer after this process must not take old events for new ones.
+    buffer.set(JAVA_INT, 0, 0);
     long length = Descriptors.read(group.fd(), buffer);
     if (length >= 0) {
       endBytes = length;
+      if (length <= buffer.byteSize() - 4) {
+        buffer.set(JAVA_INT, length, 0);
+      }
     } else if (Native.errno() != EAGAIN && Native.errno() != EINTR) {
       throw new ErrnoException("read(fanotify)", Native.errno());
     }
+  }
+
+  /** Starts the walk over what another process read into the buffer. */
+  public void reread() {
+    long length = 0;
+    next = 0;
+    while (length <= buffer.byteSize() - METADATA_BYTES
+        && buffer.get(JAVA_INT, length) >= METADATA_BYTES
+        && buffer.get(JAVA_INT, length) <= buffer.byteSize() - length) {
+      length += buffer.get(JAVA_INT, length);
+    }
+    endBytes = length;
   }
 
   /**

@@ -47,6 +47,8 @@ public final class MountCalls {
   /** The longest value of an fsconfig parameter, in bytes. */
   public static final int MAX_PARAMETER_BYTES = 255;
 
+  private static final int AT_FDCWD = -100;
+  private static final int OPEN_TREE_CLONE = 1;
   private static final int FSOPEN_CLOEXEC = 1;
   private static final int FSMOUNT_CLOEXEC = 1;
   private static final int SET_FLAG = 0;
@@ -97,14 +99,6 @@ public final class MountCalls {
     try (Arena arena = Arena.ofConfined()) {
       String call = "fsconfig(" + key + "=" + value + ")";
       config(fsFd, SET_STRING, key, arena.allocateFrom(value), call, arena);
-    }
-  }
-
-  /** Sets a parameter to a path of at most {@link #MAX_PARAMETER_BYTES}. */
-  public static void setPath(int fsFd, String key, Path value) throws ErrnoException {
-    try (Arena arena = Arena.ofConfined()) {
-      String call = "fsconfig(" + key + "=" + value + ")";
-      config(fsFd, SET_STRING, key, Native.path(arena, value), call, arena);
     }
   }
 
@@ -163,6 +157,25 @@ public final class MountCalls {
           directoryFd,
           empty,
           MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH);
+    }
+  }
+
+  /**
+   * Makes a private mount of one file or directory, which nobody sees; it goes when the descriptor
+   * and all that was opened through it are closed.
+   *
+   * @return a descriptor of the place, without the right to read it
+   */
+  static int openTree(Path path) throws ErrnoException {
+    try (Arena arena = Arena.ofConfined()) {
+      return SystemCall.call(
+          "open_tree(" + path + ")",
+          SystemCall.OPEN_TREE,
+          AT_FDCWD,
+          Native.path(arena, path).address(),
+          OPEN_TREE_CLONE | Descriptors.O_CLOEXEC,
+          0,
+          0);
     }
   }
 

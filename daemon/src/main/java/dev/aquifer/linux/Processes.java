@@ -1,6 +1,7 @@
 package dev.aquifer.linux;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
@@ -9,6 +10,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -51,13 +53,23 @@ public final class Processes {
   }
 
   /**
+   * A program that was started.
+   *
+   * @param pid its process id; the caller reaps it with {@link #reap}
+   * @param inputFd what is written here comes to its standard input, which ends when this
+   *     descriptor is closed: at the latest with this process
+   */
+  public record Child(int pid, int inputFd) {}
+
+  /**
    * Starts a program in a session of its own, without a working standard output, that has {@code
-   * heldFd} as its descriptor 3 and whose standard input never gives anything nor ends.
+   * heldFd} as its descriptor 3.
    *
    * @param arguments the path of the program, then its arguments
-   * @return its process id; the caller reaps it with {@link #reap}
+   * @param environment {@code NAME=value}
    */
-  public static int spawnHolding(int heldFd, List<String> arguments) throws ErrnoException {
+  public static Child spawnHolding(int heldFd, List<String> arguments, List<String> environment)
+      throws ErrnoException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment pipe = arena.allocate(8, 4);
       Native.check(
@@ -65,17 +77,20 @@ public final class Processes {
       int reader = pipe.get(JAVA_INT, 0);
       int writer = pipe.get(JAVA_INT, 4);
       try {
-        return spawn(arena, reader, writer, heldFd, arguments);
+        return new Child(spawn(arena, reader, heldFd, arguments, environment), writer);
+      } catch (Throwable e) {
+        Descriptors.close(writer);
+        throw e;
       } finally {
         Descriptors.close(reader);
-        Descriptors.close(writer);
       }
     } catch (Throwable e) {
       throw Native.rethrow(e);
     }
   }
 
-  private static int spawn(Arena arena, int reader, int writer, int heldFd, List<String> arguments)
+  private static int spawn(
+      Arena arena, int reader, int heldFd, List<String> arguments, List<String> environment)
       throws Throwable {
     MemorySegment actions = arena.allocate(STRUCT_BYTES, 16);
     MemorySegment attributes = arena.allocate(STRUCT_BYTES, 16);
@@ -84,23 +99,20 @@ public final class Processes {
     done("actions_init", (int) ACTIONS_INIT.invokeExact(Native.capture(), actions));
     done("attr_init", (int) ATTRIBUTES_INIT.invokeExact(Native.capture(), attributes));
     try {
-      // The child holds its own input open at 4, so that it never ends. Java has 0 to 3 open
-      // itself, so that no step overwrites what a later one needs.
+      // Java has 0 to 3 open itself, so that no step overwrites what a later one needs.
       dup(actions, reader, 0);
       dup(actions, heldFd, 3);
-      dup(actions, writer, 4);
       for (int fd = 1; fd <= 2; fd++) {
         done(
             "addopen",
             (int) ACTIONS_OPEN.invokeExact(Native.capture(), actions, fd, nowhere, O_WRONLY, 0));
       }
-      done("closefrom", (int) ACTIONS_CLOSE_FROM.invokeExact(Native.capture(), actions, 5));
+      done("closefrom", (int) ACTIONS_CLOSE_FROM.invokeExact(Native.capture(), actions, 4));
       done("setsigmask", (int) ATTRIBUTES_MASK.invokeExact(Native.capture(), attributes, mask));
       short flags = SETSIGMASK | SETSID;
       done("setflags", (int) ATTRIBUTES_FLAGS.invokeExact(Native.capture(), attributes, flags));
       MemorySegment pid = arena.allocate(4, 4);
       MemorySegment program = arena.allocateFrom(arguments.get(0));
-      MemorySegment environment = arena.allocate(8, 8);
       done(
           "(" + arguments.get(0) + ")",
           (int)
@@ -111,7 +123,7 @@ public final class Processes {
                   actions,
                   attributes,
                   strings(arena, arguments),
-                  environment));
+                  strings(arena, environment)));
       return pid.get(JAVA_INT, 0);
     } finally {
       int unused = (int) ACTIONS_DESTROY.invokeExact(Native.capture(), actions);
@@ -158,6 +170,14 @@ public final class Processes {
   public static void kill(int processFd) throws ErrnoException {
     SystemCall.call(
         "pidfd_send_signal(SIGKILL)", SystemCall.PIDFD_SEND_SIGNAL, processFd, SIGKILL, 0, 0, 0);
+  }
+
+  /** Sends {@code line} to the standard input of a child; it may be gone. */
+  public static void tell(Child child, String line) {
+    try (Arena arena = Arena.ofConfined()) {
+      byte[] bytes = (line + "\n").getBytes(StandardCharsets.US_ASCII);
+      long unused = Descriptors.write(child.inputFd(), arena.allocateFrom(JAVA_BYTE, bytes));
+    }
   }
 
   /** Clears away an ended child of this process. */

@@ -12,6 +12,7 @@ import java.lang.invoke.MethodHandle;
  */
 final class SystemCall {
   static final int PIDFD_SEND_SIGNAL = 424;
+  static final int OPEN_TREE = 428;
   static final int MOVE_MOUNT = 429;
   static final int FSOPEN = 430;
   static final int FSCONFIG = 431;

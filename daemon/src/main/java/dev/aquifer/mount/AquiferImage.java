@@ -10,6 +10,7 @@ import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.util.List;
@@ -24,22 +25,21 @@ final class AquiferImage {
   private AquiferImage() {}
 
   /** Fetches the bootstrap and opens the blobs; {@code lease} holds them. */
-  static PreparedImage prepare(RemoteImage remote, Lease lease, MountSteps steps)
-      throws IOException {
-    steps.reach(MountSteps.Step.BOOTSTRAP);
+  static PreparedImage prepare(RemoteImage remote, Lease lease) throws IOException {
+    Failpoint.reach("mount-bootstrap");
     CachedBootstrap bootstrap = lease.bootstrap(remote);
     try (ByteSource source = bootstrap.source()) {
       Image image = Image.open(source);
       String name = remote.backend().name() + ": bootstrap " + bootstrap.digest();
       checkSlots(name, image.deviceSlots(), remote.manifest());
-      steps.reach(MountSteps.Step.BLOBS);
+      Failpoint.reach("mount-blobs");
       List<CachedBlob> blobs = lease.openBlobs(remote);
       checkSizes(name, image, blobs);
       return new PreparedImage(
           bootstrap.path(),
           bootstrap.fetchedBytes(),
-          blobs.stream().map(PreparedImage.Device::of).toList(),
-          remote.manifestDigest());
+          blobs.stream().map(blob -> PreparedImage.Device.of(blob, null)).toList(),
+          remote);
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.aquifer.mount;
 
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.linux.Descriptors;
+import dev.aquifer.linux.Descriptors.FileId;
 import dev.aquifer.linux.Descriptors.PollSet;
 import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.Fanotify;
@@ -8,6 +10,8 @@ import dev.aquifer.linux.FanotifyEvents;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -41,7 +45,11 @@ final class FanotifyServer implements Closeable {
 
   private static final long IDLE_SECONDS = 10;
 
+  /** How long those who wait already have to get their bytes when the server closes. */
+  private static final long FINISH_NANOS = 5_000_000_000L;
+
   private final Fanotify group;
+  private final Journal journal;
   private final WatchedFiles files;
   private final int wakeFd;
   private final Thread thread;
@@ -49,8 +57,9 @@ final class FanotifyServer implements Closeable {
   private final Set<PendingAccess> waiting = ConcurrentHashMap.newKeySet();
   private volatile boolean closing;
 
-  private FanotifyServer(Fanotify group, String threadName) throws ErrnoException {
+  private FanotifyServer(Fanotify group, Journal journal, String threadName) throws ErrnoException {
     this.group = group;
+    this.journal = journal;
     this.files = new WatchedFiles(group);
     this.wakeFd = Descriptors.eventCounter();
     this.thread = Thread.ofPlatform().name(threadName).daemon().unstarted(this::serve);
@@ -65,11 +74,43 @@ final class FanotifyServer implements Closeable {
     misses.allowCoreThreadTimeOut(true);
   }
 
-  /** Starts to serve {@code group}, which stays the caller's. */
-  static FanotifyServer start(Fanotify group, String threadName) throws ErrnoException {
-    FanotifyServer server = new FanotifyServer(group, threadName);
-    server.thread.start();
-    return server;
+  /** A server of {@code group}, which stays the caller's, as does the journal. */
+  static FanotifyServer create(Fanotify group, Journal journal, String threadName)
+      throws ErrnoException {
+    return new FanotifyServer(group, journal, threadName);
+  }
+
+  /**
+   * Starts to serve, first what a predecessor had read of the group and not answered. Until then
+   * all readers wait.
+   */
+  void start() throws IOException {
+    for (Journal.Orphan orphan : journal.orphans(group)) {
+      answerOrphan(orphan);
+    }
+    thread.start();
+  }
+
+  /**
+   * The number of an orphan must not come with a new event as long as it is not answered. So it is
+   * taken by a descriptor that is closed with the answer, as the event's own would be; if it is in
+   * use already, the answer is waited for.
+   */
+  private void answerOrphan(Journal.Orphan orphan) throws IOException {
+    FileId id = orphan.file();
+    LazyFile known = id == null ? null : files.find(id.device(), id.inode());
+    // Killed before it was noted which file it is about: the range must be there in all of them.
+    List<LazyFile> meant = id == null ? files.all() : known == null ? List.of() : List.of(known);
+    boolean isReserved = Descriptors.reserve(orphan.eventFd());
+    PendingAccess access =
+        new PendingAccess(
+            this, orphan.eventFd(), isReserved, meant, orphan.offsetBytes(), orphan.lengthBytes());
+    LOG.info("event {}: answered for an earlier daemon", orphan.eventFd());
+    if (isReserved) {
+      misses.execute(access);
+    } else {
+      access.run();
+    }
   }
 
   /** As {@link WatchedFiles#watch}. */
@@ -77,9 +118,14 @@ final class FanotifyServer implements Closeable {
     return files.watch(file, prefetch);
   }
 
-  /** How many files are marked now. */
-  int markedCount() {
-    return files.markedCount();
+  /** As {@link Fanotify#openWatched}. */
+  int openWatched(Path file) throws ErrnoException {
+    return group.openWatched(file);
+  }
+
+  /** How many files are watched of which something is missing. */
+  int incompleteCount() {
+    return files.incompleteCount();
   }
 
   /** How many readers wait now. */
@@ -92,7 +138,7 @@ final class FanotifyServer implements Closeable {
       PollSet polls = new PollSet(arena, 2);
       polls.set(EVENTS, group.fd(), Descriptors.POLLIN);
       polls.set(WAKE, wakeFd, Descriptors.POLLIN);
-      FanotifyEvents events = new FanotifyEvents(group, arena);
+      FanotifyEvents events = new FanotifyEvents(group, journal.events(), arena);
       while (!closing) {
         serveOnce(polls, events);
       }
@@ -106,8 +152,14 @@ final class FanotifyServer implements Closeable {
         return;
       }
       events.read();
+      Failpoint.reach("event-read");
       while (events.next()) {
-        int response = decide(events);
+        int response = Fanotify.deny(Denial.EIO);
+        try {
+          response = decide(events);
+        } catch (Throwable e) {
+          // Not even the log had memory; the other readers of this batch must be answered, too.
+        }
         if (response != HANDED_OVER) {
           events.answer(response);
         }
@@ -141,40 +193,85 @@ final class FanotifyServer implements Closeable {
       if (length == 0 || file.isPresent(offset, length)) {
         return Fanotify.ALLOW;
       }
-      return handOver(event.fd(), file, offset, length);
+      return handOver(event, file, offset, length);
     } catch (Throwable e) {
       LOG.error("event of the kernel: denied: {}", Denial.reason(e));
       return Fanotify.deny(Denial.EIO);
     }
   }
 
-  private int handOver(int eventFd, LazyFile file, long offset, long length) {
-    PendingAccess access = new PendingAccess(group, waiting, file, eventFd, offset, length);
+  private int handOver(FanotifyEvents event, LazyFile file, long offsetBytes, long lengthBytes)
+      throws IOException {
+    int eventFd = event.fd();
+    if (eventFd >= Journal.MAX_FDS) {
+      LOG.error("{}: denied: {} readers wait already", file.name(), waiting.size());
+      return Fanotify.deny(Denial.EAGAIN);
+    }
+    journal.add(eventFd, new FileId(event.device(), event.inode()), offsetBytes, lengthBytes);
+    Failpoint.reach("journalled");
+    PendingAccess access =
+        new PendingAccess(this, eventFd, true, List.of(file), offsetBytes, lengthBytes);
     try {
       misses.execute(access);
     } catch (Throwable e) {
-      LOG.error("{}: denied: {}", file.name(), Denial.reason(e));
       access.answer(Fanotify.deny(Denial.EAGAIN));
+      LOG.error("{}: denied: {}", file.name(), Denial.reason(e));
     }
     return HANDED_OVER;
   }
 
+  /** Is told of one that waits from now on. */
+  void begin(PendingAccess access) {
+    waiting.add(access);
+  }
+
   /**
-   * Stops serving and denies those who wait. Later events stay in the group's queue, and their
-   * readers wait, as long as anybody holds the group.
+   * Answers an event.
+   *
+   * @param closesFd whether its number is taken by a descriptor of this process
    */
-  @Override
-  public void close() {
+  void end(PendingAccess access, int eventFd, boolean closesFd, int response) {
+    try {
+      // A reader that was killed meanwhile needs no answer: the kernel then takes none.
+      boolean unused = group.answer(eventFd, response);
+      Failpoint.reachQuietly("answered");
+    } finally {
+      journal.remove(eventFd);
+      if (closesFd) {
+        Descriptors.close(eventFd);
+      }
+      waiting.remove(access);
+    }
+  }
+
+  /**
+   * Stops serving. Those who wait already have a little time to get their bytes; later events stay
+   * in the group's queue, and their readers wait, as long as anybody holds the group.
+   *
+   * @param isHandOver whether who still waits then is left to a successor; else it is denied
+   */
+  void close(boolean isHandOver) {
     if (closing) {
       return;
     }
     closing = true;
     files.close();
     Descriptors.wake(wakeFd);
-    boolean interrupted = join();
+    boolean interrupted = thread.isAlive() && join();
     // Not interrupted: that would close the files under those that just write.
     misses.shutdown();
-    waiting.forEach(access -> access.answer(Fanotify.deny(Denial.EAGAIN)));
+    long deadline = System.nanoTime() + FINISH_NANOS;
+    while (!waiting.isEmpty() && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(1_000_000);
+    }
+    waiting.forEach(
+        access -> {
+          if (isHandOver) {
+            access.leave();
+          } else {
+            access.answer(Fanotify.deny(Denial.EAGAIN));
+          }
+        });
     // Those that another thread is just answering: a write and a close, nothing that waits.
     while (!waiting.isEmpty()) {
       LockSupport.parkNanos(100_000);
@@ -183,6 +280,17 @@ final class FanotifyServer implements Closeable {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Stops serving and denies those who wait. */
+  @Override
+  public void close() {
+    close(false);
+  }
+
+  /** One that waited is left to a successor, which finds it in the journal. */
+  void leave(PendingAccess access) {
+    waiting.remove(access);
   }
 
   private boolean join() {

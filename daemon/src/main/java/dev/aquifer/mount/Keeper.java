@@ -10,49 +10,117 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A process that holds a fanotify group and does nothing else. When the last holder of a group is
- * gone, the kernel lets all its readers go on, and what is missing reads as zeros. With a keeper
- * the readers of a daemon that was killed wait instead, until a successor takes the group over.
+ * A process that holds a fanotify group, and so outlives a daemon that was killed. When the last
+ * holder of a group is gone, the kernel lets all its readers go on, and what is missing reads as
+ * zeros. With a keeper they wait instead, until a successor takes the group over.
  *
- * <p>It is a shell that waits for input which never comes; {@code ps} shows it as {@code
- * aquifer-keeper} with the run directory.
+ * <p>It is a shell that waits for the end of its input, which comes with the end of the daemon;
+ * {@code ps} shows it as {@code aquifer-keeper} with the run directory. Then it starts a successor,
+ * if it knows how and was not told that the end is meant, and ends when the kernel has none of the
+ * mounts any more. A successor starts a keeper of its own and ends this one.
  */
 final class Keeper implements Closeable {
+  private static final Logger LOG = LoggerFactory.getLogger(Keeper.class);
   private static final int GROUP_FD = 3;
+
+  /** By which a service manager ends all processes of a service: version 2, and 1. */
+  private static final List<Path> CONTROL_GROUPS =
+      List.of(Path.of("/sys/fs/cgroup"), Path.of("/sys/fs/cgroup/systemd"));
+
+  /** What a daemon says that ends by intention. */
+  private static final String END = "end";
+
+  /**
+   * $0 is the name, $1 the run directory, the rest the command that starts a daemon. Of two keepers
+   * (a daemon was killed while it replaced one) only that one starts a daemon which is on record.
+   * What it starts must not inherit the group, nor the protection from the OOM killer.
+   */
+  private static final String SCRIPT =
+      """
+      trap '' TERM HUP INT
+      cd /
+      run=$1
+      shift
+      read -r said
+      if [ "$said" = end ]; then set --; fi
+      pause=0
+      while :; do
+        alive=
+        for file in "$run"/mounts/erofs-*; do
+          if [ -e "/sys/fs/erofs/${file##*/}" ]; then alive=1; fi
+        done
+        if [ -z "$alive" ]; then exit 0; fi
+        if ! grep -q "\\"keeperPid\\" : $$," "$run/group" 2>/dev/null; then exit 0; fi
+        if [ $# -gt 0 ]; then
+          (trap - TERM HUP INT; echo 0 >/proc/self/oom_score_adj; exec "$@" 3>&- </dev/null >>"$run/aquifer.log" 2>&1) 2>/dev/null
+          if [ $pause -lt 30 ]; then pause=$((pause + 1)); fi
+        else
+          pause=5
+        fi
+        sleep $pause
+      done
+      """;
 
   private final int pid;
   private final long startTicks;
   private final int processFd;
-  private final boolean isOurChild;
+  private final Processes.@Nullable Child child;
 
-  private Keeper(int pid, long startTicks, int processFd, boolean isOurChild) {
+  private Keeper(int pid, long startTicks, int processFd, Processes.@Nullable Child child) {
     this.pid = pid;
     this.startTicks = startTicks;
     this.processFd = processFd;
-    this.isOurChild = isOurChild;
+    this.child = child;
   }
 
-  /** Starts one that holds {@code group}. */
-  static Keeper start(Fanotify group, Path runDirectory) throws IOException {
-    int pid =
-        Processes.spawnHolding(
-            group.fd(),
-            List.of("/bin/sh", "-c", "cd /; read _", "aquifer-keeper", runDirectory.toString()));
+  /**
+   * Starts one that holds {@code group}.
+   *
+   * @param revive the command that starts a daemon when this process was killed; empty for none
+   */
+  static Keeper start(Fanotify group, Path runDirectory, List<String> revive) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of("/bin/sh", "-c", SCRIPT, "aquifer-keeper", runDirectory.toString()));
+    command.addAll(revive);
+    List<String> environment =
+        System.getenv().entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).toList();
+    Processes.Child child = Processes.spawnHolding(group.fd(), command, environment);
     int processFd = -1;
     try {
-      processFd = Processes.open(pid);
-      return new Keeper(pid, startTicks(pid), processFd, true);
+      processFd = Processes.open(child.pid());
+      protect(child.pid());
+      return new Keeper(child.pid(), startTicks(child.pid()), processFd, child);
     } catch (IOException e) {
       // Not reaped yet, so the number is still that of our child.
-      ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+      ProcessHandle.of(child.pid()).ifPresent(ProcessHandle::destroyForcibly);
+      Descriptors.close(child.inputFd());
       if (processFd >= 0) {
         Descriptors.close(processFd);
       }
       throw e;
+    }
+  }
+
+  /** From what may have just killed the daemon: the OOM killer, or who ends its control group. */
+  private static void protect(int pid) {
+    try {
+      Files.writeString(Path.of("/proc/" + pid + "/oom_score_adj"), "-1000");
+      for (Path hierarchy : CONTROL_GROUPS) {
+        if (Files.exists(hierarchy.resolve("cgroup.procs"))) {
+          Path own = Files.createDirectories(hierarchy.resolve("aquifer-keeper"));
+          Files.writeString(own.resolve("cgroup.procs"), Integer.toString(pid));
+        }
+      }
+    } catch (IOException e) {
+      LOG.debug("the keeper is less protected than it could be: {}", e.getMessage());
     }
   }
 
@@ -67,7 +135,7 @@ final class Keeper implements Closeable {
       fd = Processes.open(pid);
       // Asked with the descriptor open: from here on the number can't change its owner unnoticed.
       if (startTicks(pid) == startTicks) {
-        return new Keeper(pid, startTicks, fd, false);
+        return new Keeper(pid, startTicks, fd, null);
       }
     } catch (IOException e) {
       // Gone.
@@ -83,6 +151,9 @@ final class Keeper implements Closeable {
     String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
     // Field 2, the program's name, is in parentheses and may hold blanks.
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+    if (fields[0].equals("Z")) {
+      throw new IOException("process " + pid + ": has ended");
+    }
     return Long.parseLong(fields[22 - 3]);
   }
 
@@ -100,27 +171,35 @@ final class Keeper implements Closeable {
   }
 
   /**
-   * The group that it holds, for this process, too.
+   * The group that it holds, for this process, too; null if it has ended meanwhile.
    *
    * @throws RefusedException EPERM without CAP_SYS_PTRACE
    */
-  Fanotify takeGroup() throws IOException {
+  @Nullable Fanotify takeGroup() throws IOException {
     try {
       return Fanotify.adopt(Processes.takeDescriptor(processFd, GROUP_FD));
     } catch (ErrnoException e) {
+      Errno errno = Errno.of(e.errno());
+      if (errno == Errno.ESRCH || errno == Errno.EBADF) {
+        return null;
+      }
       throw new RefusedException(
-          Errno.of(e.errno()),
+          errno,
           "process %d keeps readers of an earlier daemon's mounts waiting, and can't be taken over from: %s"
               .formatted(pid, e.getMessage()));
     }
   }
 
-  /** Forgets the process, which goes on. */
+  /** Leaves the process to itself and, as this is meant, starts no successor. */
   void abandon() {
+    if (child != null) {
+      Processes.tell(child, END);
+      Descriptors.close(child.inputFd());
+    }
     Descriptors.close(processFd);
   }
 
-  /** Ends the process. To be done only when nothing is mounted that the group serves. */
+  /** Ends the process. To be done only when another holder of the group is left, or no mount. */
   @Override
   public void close() {
     try {
@@ -129,8 +208,9 @@ final class Keeper implements Closeable {
     } catch (ErrnoException e) {
       // It has ended by itself.
     }
-    if (isOurChild) {
-      Processes.reap(pid);
+    if (child != null) {
+      Processes.reap(child.pid());
+      Descriptors.close(child.inputFd());
     }
     Descriptors.close(processFd);
   }

@@ -87,7 +87,12 @@ public record KernelFeatures(boolean erofs, boolean preContent, @Nullable String
       PlatformThread.call(
           "aquifer-probe",
           () -> {
-            KernelMount.create(bootstrap.toString(), List.of(blob), Set.of(), List.of()).close();
+            int fd = Descriptors.openForReading(blob);
+            try {
+              KernelMount.create(bootstrap.toString(), List.of(fd), Set.of(), List.of()).close();
+            } finally {
+              Descriptors.close(fd);
+            }
             return true;
           });
     } catch (IOException e) {
@@ -99,12 +104,8 @@ public record KernelFeatures(boolean erofs, boolean preContent, @Nullable String
   }
 
   private static void tryMark(Path file) throws ErrnoException {
-    int fd = Descriptors.openForReading(file);
     try (Fanotify group = Fanotify.open()) {
-      group.mark(fd, file);
-      group.unmark(fd, file);
-    } finally {
-      Descriptors.close(fd);
+      Descriptors.close(group.openWatched(file));
     }
   }
 

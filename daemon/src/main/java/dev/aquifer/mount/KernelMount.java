@@ -8,10 +8,8 @@ import dev.aquifer.linux.MountCalls;
 import dev.aquifer.linux.MountCalls.FileSystemName;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
@@ -45,19 +43,19 @@ final class KernelMount implements Closeable {
    *
    * @param source what mountinfo is to show; a path, relative to the working directory of the
    *     thread, that leads to the bootstrap
-   * @param devices the blob files in the order of the bootstrap's device table
+   * @param deviceFds the blob files in the order of the bootstrap's device table; by their
+   *     descriptors, as the kernel takes no name of more than 255 bytes
    * @throws RefusedException with the kernel's errno and words
    */
   static KernelMount create(
-      String source, List<Path> devices, Set<KernelFlag> flags, List<String> erofsOptions)
+      String source, List<Integer> deviceFds, Set<KernelFlag> flags, List<String> erofsOptions)
       throws IOException {
     int fsFd = open();
-    List<Integer> deviceFds = new ArrayList<>();
     try {
       MountCalls.setString(fsFd, "source", source);
       MountCalls.setFlag(fsFd, "ro");
-      for (Path device : devices) {
-        MountCalls.setPath(fsFd, "device", shortPath(device, deviceFds));
+      for (int device : deviceFds) {
+        MountCalls.setString(fsFd, "device", "/proc/self/fd/" + device);
       }
       for (String option : erofsOptions) {
         int equals = option.indexOf('=');
@@ -72,7 +70,6 @@ final class KernelMount implements Closeable {
     } catch (ErrnoException e) {
       throw refused(source, e, MountCalls.log(fsFd));
     } finally {
-      deviceFds.forEach(Descriptors::close);
       Descriptors.close(fsFd);
     }
   }
@@ -87,17 +84,6 @@ final class KernelMount implements Closeable {
               ? "the kernel has no EROFS: try `modprobe erofs`"
               : "the kernel does not let this process mount: needs root: " + e.getMessage());
     }
-  }
-
-  /** The kernel takes paths of at most 255 bytes; a longer one it finds by an open descriptor. */
-  private static Path shortPath(Path device, List<Integer> fds) throws ErrnoException {
-    if (device.toString().getBytes(StandardCharsets.UTF_8).length
-        <= MountCalls.MAX_PARAMETER_BYTES) {
-      return device;
-    }
-    int fd = Descriptors.openForReading(device);
-    fds.add(fd);
-    return Path.of("/proc/self/fd/" + fd);
   }
 
   private static int attributes(Set<KernelFlag> flags) {

@@ -2,8 +2,6 @@ package dev.aquifer.mount;
 
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +14,9 @@ final class Mount {
     /** To be seen. */
     MOUNTED,
     /** No longer to be seen, but the kernel still has its file system. */
-    LINGERING
+    LINGERING,
+    /** The kernel has dropped it; what it held is being released. */
+    GONE
   }
 
   /** What is known once the kernel has made the file system. Immutable. */
@@ -26,7 +26,10 @@ final class Mount {
   final Path target;
   final String fsid;
 
-  /** Released when the kernel has let go of the file system, or when making it failed. */
+  /**
+   * What this process holds for it: released when the kernel has let go of the file system, when
+   * making it failed, and when this process leaves it to a successor.
+   */
   final Undo held = new Undo();
 
   /** Open until everything is released. */
@@ -44,35 +47,21 @@ final class Mount {
     this.fsid = fsid;
   }
 
-  /** What a successor must know of it, once it is made. */
-  StateFile.Entry entry() {
-    Made now = Objects.requireNonNull(made);
-    return new StateFile.Entry(now.kernelName(), now.device(), target);
-  }
-
-  /** The files that are filled while it reads them, once it is made. */
-  List<Path> dataFiles() {
-    return Objects.requireNonNull(made).image().devices().stream()
-        .filter(device -> device.blob() != null)
-        .map(PreparedImage.Device::path)
-        .toList();
-  }
-
   /** A snapshot; null as long as there is nothing to be seen. To be called with the lock. */
   @Nullable MountStatus status() {
     Made now = made;
-    if (now == null || phase == Phase.PREPARING) {
+    if (now == null || phase == Phase.PREPARING || phase == Phase.GONE) {
       return null;
     }
     PreparedImage image = now.image();
     return new MountStatus(
-        spec.source(),
+        spec.shownSource(),
         target,
         fsid,
         spec.domainId(),
         phase == Phase.MOUNTED ? MountStatus.State.MOUNTED : MountStatus.State.LINGERING,
         image.mode(),
-        image.manifest() == null ? null : image.manifest().toString(),
+        image.remote() == null ? null : image.remote().manifestDigest().toString(),
         now.kernelName(),
         image.devices().stream().map(PreparedImage.Device::id).toList(),
         image.bootstrapFetchedBytes(),

@@ -2,7 +2,9 @@ package dev.aquifer.mount;
 
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.RefusedException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +48,21 @@ public record MountOptions(
    */
   public static MountOptions parse(String text) throws RefusedException {
     return new OptionParser().parse(text);
+  }
+
+  /** The form that {@link #parse} reads, without the devices, whose names it can't always hold. */
+  String text() {
+    List<String> options = new ArrayList<>();
+    if (domainId != null) {
+      options.add("domain_id=" + domainId);
+    }
+    if (fsid != null) {
+      options.add("fsid=" + fsid);
+    }
+    options.add("prefetch=" + prefetch);
+    flags.stream().sorted().forEach(flag -> options.add(flag.name().toLowerCase(Locale.ROOT)));
+    options.addAll(erofs);
+    return String.join(",", options);
   }
 
   /** The same with other devices. */

@@ -16,6 +16,11 @@ import org.jspecify.annotations.Nullable;
  */
 public record MountSpec(String source, Path target, MountOptions options) {
 
+  /** The source as a log or a message may show it: in one line, without the query of a URL. */
+  public String shownSource() {
+    return ShownSource.safe(source);
+  }
+
   /** The domain to join; null for a name space of the mount's own. */
   public @Nullable String domainId() {
     return options.domainId();

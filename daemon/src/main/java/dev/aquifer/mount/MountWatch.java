@@ -26,6 +26,9 @@ final class MountWatch implements Closeable {
   private final Thread thread;
   private volatile boolean closing;
 
+  /** Guarded by this: its number may mean another file by then. */
+  private boolean isClosed;
+
   /** What is told. All calls come from the one thread. */
   interface Observer {
     /**
@@ -62,8 +65,10 @@ final class MountWatch implements Closeable {
   }
 
   /** Asks for a look now. */
-  void wake() {
-    Descriptors.wake(wakeFd);
+  synchronized void wake() {
+    if (!isClosed) {
+      Descriptors.wake(wakeFd);
+    }
   }
 
   private void run() {
@@ -79,7 +84,8 @@ final class MountWatch implements Closeable {
           boolean changed = polls.await(awaits ? pauseMillis : -1) > 0;
           pauseMillis = changed ? FIRST_PAUSE_MILLIS : Math.min(2 * pauseMillis, LAST_PAUSE_MILLIS);
           awaits = look(polls);
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
+          // Whatever it was, mounts go on to come and go.
           LOG.error("mounts: {}", Denial.reason(e));
           pauseMillis = LAST_PAUSE_MILLIS;
           awaits = true;
@@ -117,7 +123,10 @@ final class MountWatch implements Closeable {
         interrupted = true;
       }
     }
-    Descriptors.close(wakeFd);
+    synchronized (this) {
+      isClosed = true;
+      Descriptors.close(wakeFd);
+    }
     Descriptors.close(mountinfoFd);
     if (interrupted) {
       Thread.currentThread().interrupt();

@@ -5,6 +5,7 @@ import dev.aquifer.blob.Domains;
 import dev.aquifer.blob.Lease;
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.Directories;
@@ -12,11 +13,14 @@ import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.MountCalls;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -44,10 +48,16 @@ public final class Mounts implements Closeable {
 
   private final Domains domains;
   private final Path runDirectory;
-  private final MountSteps steps;
+  private final Warnings warnings;
   private final ServedGroup groups;
+  private final Recovery recovery;
   private final MountWatch watch;
   private final Object lock = new Object();
+
+  /** Releases what the kernel let go of, which may have to wait for an origin. */
+  private final ExecutorService releases =
+      Executors.newCachedThreadPool(
+          Thread.ofPlatform().name("aquifer-release-", 1).daemon().factory());
 
   /** Guarded by lock: in the order of making. */
   private final List<Mount> mounts = new ArrayList<>();
@@ -55,35 +65,65 @@ public final class Mounts implements Closeable {
   /** Guarded by lock. */
   private boolean isClosing;
 
-  private Mounts(Domains domains, Path runDirectory, MountSteps steps) throws IOException {
+  private Mounts(Domains domains, Path runDirectory, List<String> revive, Undo undo)
+      throws IOException {
     this.domains = domains;
     this.runDirectory = runDirectory;
-    this.steps = steps;
-    this.groups = ServedGroup.open(runDirectory);
-    try {
-      this.watch = MountWatch.start(new Observer());
-    } catch (IOException | RuntimeException e) {
-      groups.close(true);
-      throw e;
-    }
+    Files.createDirectories(runDirectory);
+    Recovery.sweep(runDirectory);
+    this.warnings = new Warnings(runDirectory.resolve("warnings"));
+    this.groups = ServedGroup.open(runDirectory, revive, warnings);
+    undo.add(() -> groups.close(true));
+    this.recovery = undo.add(new Recovery(domains, groups, runDirectory, warnings));
+    recovery.run();
+    mounts.addAll(recovery.takenOver());
+    mounts.forEach(mount -> undo.add(mount.held));
+    groups.start(!mounts.isEmpty());
+    this.watch = MountWatch.start(new Observer());
   }
 
   /**
-   * Starts to serve. First cleans up what an earlier process left behind: mounts that nobody serves
-   * any more are unmounted, with one line of log each.
+   * Starts to serve. First takes over what an earlier process left mounted, and answers who waits
+   * there.
    *
    * @param domains what is used now; not owned
    * @param runDirectory a directory of this process alone, which survives it but not the machine's
    *     next start, such as {@code /run/aquifer}; made if it is not there
-   * @throws RefusedException EBUSY if another process uses the directory; else what the kernel
-   *     lacks, see {@link KernelFeatures}
+   * @param revive the command that starts a successor if this process is killed; empty for none
+   * @throws RefusedException what the kernel lacks, see {@link KernelFeatures}
    */
-  public static Mounts open(Domains domains, Path runDirectory) throws IOException {
-    return open(domains, runDirectory, step -> {});
+  public static Mounts open(Domains domains, Path runDirectory, List<String> revive)
+      throws IOException {
+    Undo undo = new Undo();
+    try {
+      Mounts mounts = new Mounts(domains, runDirectory.toAbsolutePath(), revive, undo);
+      mounts.mountAnew();
+      return mounts;
+    } catch (Throwable e) {
+      undo.closeAfter(e);
+      throw e;
+    }
   }
 
-  static Mounts open(Domains domains, Path runDirectory, MountSteps steps) throws IOException {
-    return new Mounts(domains, runDirectory.toAbsolutePath(), steps);
+  /** Mounts again what had to be hidden, beside everything else: its origin may not answer. */
+  private void mountAnew() {
+    for (MountSpec spec : recovery.toMountAnew()) {
+      releases.execute(
+          () -> {
+            try {
+              MountStatus unused = mount(spec);
+            } catch (IOException | RuntimeException e) {
+              warnings.add(
+                  "%s: could not be mounted anew: %s: mount it by hand"
+                      .formatted(spec.target(), Denial.reason(e)));
+            }
+          });
+    }
+  }
+
+  /** What somebody must know even later. */
+  public Warnings warnings() {
+    return warnings;
   }
 
   /**
@@ -95,7 +135,7 @@ public final class Mounts implements Closeable {
    * @throws IOException if something is damaged. Nothing is left behind, whatever is thrown
    */
   public MountStatus mount(MountSpec spec) throws IOException {
-    steps.reach(MountSteps.Step.TARGET);
+    Failpoint.reach("mount-target");
     int directoryFd = openDirectory(spec.target());
     try {
       return mount(spec, directoryFd);
@@ -112,21 +152,6 @@ public final class Mounts implements Closeable {
     take(mount);
     try {
       make(mount, directoryFd);
-      MountStatus status;
-      synchronized (lock) {
-        mount.phase = Mount.Phase.MOUNTED;
-        status = Objects.requireNonNull(mount.status());
-      }
-      // It may have been unmounted already.
-      watch.wake();
-      LOG.info(
-          "mounted {} at {}: fsid {}{}, {}",
-          oneLine(spec.source()),
-          oneLine(target),
-          fsid,
-          spec.domainId() == null ? "" : ", domain " + spec.domainId(),
-          status.kernelName());
-      return status;
     } catch (BackendException e) {
       RefusedException refused = new RefusedException(Errno.ENOBUFS, Denial.reason(e));
       refused.initCause(e);
@@ -136,6 +161,21 @@ public final class Mounts implements Closeable {
       forget(mount, e);
       throw e;
     }
+    // It is to be seen from here on, so it is served whatever happens.
+    MountStatus status;
+    synchronized (lock) {
+      status = Objects.requireNonNull(mount.status());
+    }
+    // It may have been unmounted already.
+    watch.wake();
+    LOG.info(
+        "mounted {} at {}: fsid {}{}, {}",
+        status.source(),
+        oneLine(target),
+        fsid,
+        spec.domainId() == null ? "" : ", domain " + spec.domainId(),
+        status.kernelName());
+    return status;
   }
 
   /** Takes the mount point. */
@@ -145,11 +185,12 @@ public final class Mounts implements Closeable {
         throw new RefusedException(Errno.EBUSY, mount.target + ": the daemon is ending");
       }
       for (Mount other : mounts) {
-        if (other.target.equals(mount.target) && other.phase != Mount.Phase.LINGERING) {
+        if (other.target.equals(mount.target)
+            && (other.phase == Mount.Phase.PREPARING || other.phase == Mount.Phase.MOUNTED)) {
           throw new RefusedException(
               Errno.EBUSY,
               "%s: %s is mounted there already: unmount it, or choose another mount point"
-                  .formatted(mount.target, other.spec.source()));
+                  .formatted(mount.target, other.spec.shownSource()));
         }
       }
       mounts.add(mount);
@@ -158,30 +199,64 @@ public final class Mounts implements Closeable {
 
   private void make(Mount mount, int directoryFd) throws IOException {
     Undo held = mount.held;
-    steps.reach(MountSteps.Step.JOIN);
+    Failpoint.reach("mount-join");
     // Opened later, but closed after the lease, which uses them.
     Undo origins = held.add(new Undo());
     Lease lease =
         held.add(domains.join(mount.spec.domainId(), mount.fsid, mount.target.toString()));
+    refuseOwnMount(mount.spec);
     PreparedImage image =
-        new SourceReader(location -> origins.add(Backend.open(location)), lease, steps)
+        new SourceReader(location -> origins.add(Backend.open(location)), lease)
             .prepare(mount.spec);
-    steps.reach(MountSteps.Step.MARKS);
-    watchDevices(mount, image);
-    steps.reach(MountSteps.Step.CREATE);
+    Failpoint.reach("mount-watch");
+    groups.keep();
+    for (PreparedImage.Device device : image.devices()) {
+      if (device.blob() != null) {
+        held.add(groups.server().watch(LazyFile.of(device.blob()), mount.spec.prefetch()));
+      }
+    }
+    Failpoint.reach("mount-create");
     try (KernelMount kernel = create(mount.spec, image)) {
-      held.add(() -> awaitDropped(mount, kernel.kernelName()));
-      steps.reach(MountSteps.Step.RECORD);
-      mount.made = new Mount.Made(image, kernel.kernelName(), kernel.majorMinor(), Instant.now());
-      record();
-      steps.reach(MountSteps.Step.ATTACH);
+      Mount.Made made =
+          new Mount.Made(image, kernel.kernelName(), kernel.majorMinor(), Instant.now());
+      mount.made = made;
+      Failpoint.reach("mount-record");
+      SavedState.write(
+          Recovery.file(runDirectory, made.kernelName()),
+          SavedMount.of(mount, made, groups.bootId()));
+      Failpoint.reach("mount-attach");
       refuseIfClosing(mount.target);
-      PlatformThread.call(
-          "aquifer-attach",
-          () -> {
-            kernel.attach(directoryFd, mount.target);
-            return true;
-          });
+      kernel.attach(directoryFd, mount.target);
+      synchronized (lock) {
+        mount.phase = Mount.Phase.MOUNTED;
+      }
+    }
+  }
+
+  /**
+   * Reading from a mount of this process while it fills another one could wait for itself, and
+   * outside it nothing else would be fetched meanwhile.
+   */
+  private void refuseOwnMount(MountSpec spec) throws IOException {
+    List<String> places = new ArrayList<>(spec.devices());
+    places.add(spec.source());
+    for (String place : places) {
+      if (MountSpec.isUrl(place) || !Files.exists(Path.of(place))) {
+        continue;
+      }
+      long device = (Long) Files.getAttribute(Path.of(place), "unix:dev");
+      String name = new MountCalls.FileSystemName(device, "").majorMinor();
+      synchronized (lock) {
+        for (Mount other : mounts) {
+          Mount.Made made = other.made;
+          if (made != null && made.device().equals(name)) {
+            throw new RefusedException(
+                Errno.EBUSY,
+                "%s: lies in the mount at %s: an image can't be mounted from an aquifer mount: copy it to a disk, or use its URL"
+                    .formatted(place, other.target));
+          }
+        }
+      }
     }
   }
 
@@ -200,47 +275,35 @@ public final class Mounts implements Closeable {
     }
   }
 
-  private void watchDevices(Mount mount, PreparedImage image) throws IOException {
-    for (PreparedImage.Device device : image.devices()) {
-      if (device.blob() == null) {
-        continue;
-      }
-      if (groups.isHeldByStale(device.path())) {
-        throw new RefusedException(
-            Errno.EBUSY,
-            "%s: blob %s is still read by programs that use a mount of an earlier daemon, which was killed: end them"
-                .formatted(mount.target, device.id()));
-      }
-      mount.held.add(groups.server().watch(LazyFile.of(device.blob()), mount.spec.prefetch()));
-    }
-  }
-
   private KernelMount create(MountSpec spec, PreparedImage image) throws IOException {
-    List<Path> devices = image.devices().stream().map(PreparedImage.Device::path).toList();
+    List<Integer> fds = new ArrayList<>();
     try (ShownSource shown = ShownSource.of(spec.source(), image.bootstrap(), runDirectory)) {
+      for (PreparedImage.Device device : image.devices()) {
+        fds.add(
+            device.blob() == null || device.blob().isComplete()
+                ? Descriptors.openForReading(device.path())
+                : groups.server().openWatched(device.path()));
+      }
       return PlatformThread.call(
           "aquifer-mount",
           () -> {
             Directories.enter(shown.directory());
-            return KernelMount.create(shown.text(), devices, spec.flags(), spec.options().erofs());
+            return KernelMount.create(shown.text(), fds, spec.flags(), spec.options().erofs());
           });
+    } finally {
+      fds.forEach(Descriptors::close);
     }
   }
 
-  /** A mount that failed: nobody has seen its file system, so the kernel drops it at once. */
-  private void awaitDropped(Mount mount, String kernelName) throws IOException {
-    synchronized (lock) {
-      if (mount.phase != Mount.Phase.PREPARING) {
-        return;
-      }
-    }
+  private static boolean isDropped(String kernelName) {
     long deadline = System.nanoTime() + DROP_NANOS;
     while (KernelMount.isAlive(kernelName)) {
       if (System.nanoTime() > deadline) {
-        throw new IOException(kernelName + ": the kernel did not drop it");
+        return false;
       }
       LockSupport.parkNanos(1_000_000);
     }
+    return true;
   }
 
   private void refuseIfClosing(Path target) throws RefusedException {
@@ -251,37 +314,60 @@ public final class Mounts implements Closeable {
     }
   }
 
-  /** A mount that failed: releases what it took. */
+  /**
+   * A mount that failed: releases what it took. Mostly nobody has seen its file system, and the
+   * kernel drops it at once; as long as it does not, it must be served.
+   */
   private void forget(Mount mount, Throwable failure) {
+    Mount.Made made = mount.made;
+    if (made != null) {
+      boolean isSeen;
+      synchronized (lock) {
+        isSeen = mount.phase == Mount.Phase.MOUNTED;
+      }
+      if (isSeen) {
+        hide(mount, failure);
+      }
+      if (!isDropped(made.kernelName())) {
+        synchronized (lock) {
+          mount.phase = Mount.Phase.LINGERING;
+        }
+        watch.wake();
+        return;
+      }
+    }
     mount.held.closeAfter(failure);
     remove(mount);
   }
 
+  private static void hide(Mount mount, Throwable failure) {
+    try {
+      MountCalls.umount(mount.target, true);
+    } catch (ErrnoException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
   private void remove(Mount mount) {
-    boolean wasMade;
     synchronized (lock) {
       mounts.remove(mount);
-      wasMade = mount.made != null;
       lock.notifyAll();
     }
-    if (wasMade) {
-      try {
-        record();
-      } catch (IOException e) {
-        LOG.warn("{}: {}", runDirectory, Denial.reason(e));
+    Mount.Made made = mount.made;
+    try {
+      if (made != null) {
+        Files.deleteIfExists(Recovery.file(runDirectory, made.kernelName()));
       }
+      groups.release(this::isEmpty);
+    } catch (IOException e) {
+      LOG.warn("{}: {}", runDirectory, Denial.reason(e));
     }
     mount.released.countDown();
   }
 
-  /** Tells a successor what is mounted. */
-  private void record() throws IOException {
-    groups.record(this::made);
-  }
-
-  private List<Mount> made() {
+  private boolean isEmpty() {
     synchronized (lock) {
-      return mounts.stream().filter(mount -> mount.made != null).toList();
+      return mounts.isEmpty();
     }
   }
 
@@ -295,12 +381,7 @@ public final class Mounts implements Closeable {
    */
   public @Nullable MountStatus umount(Path target, boolean lazily) throws IOException {
     Mount mount = find(target);
-    PlatformThread.call(
-        "aquifer-umount",
-        () -> {
-          unmount(mount, lazily);
-          return true;
-        });
+    unmount(mount, lazily);
     watch.wake();
     if (awaitReleased(mount)) {
       return null;
@@ -387,7 +468,7 @@ public final class Mounts implements Closeable {
     @Override
     public boolean look() throws IOException {
       MountTable table = MountTable.read();
-      boolean awaits = groups.endStale();
+      boolean awaits = false;
       for (Mount mount : visible()) {
         awaits |= look(mount, table);
       }
@@ -396,7 +477,9 @@ public final class Mounts implements Closeable {
 
     private List<Mount> visible() {
       synchronized (lock) {
-        return mounts.stream().filter(m -> m.phase != Mount.Phase.PREPARING).toList();
+        return mounts.stream()
+            .filter(m -> m.phase == Mount.Phase.MOUNTED || m.phase == Mount.Phase.LINGERING)
+            .toList();
       }
     }
 
@@ -409,7 +492,10 @@ public final class Mounts implements Closeable {
         }
         return !isSeen;
       }
-      release(mount);
+      synchronized (lock) {
+        mount.phase = Mount.Phase.GONE;
+      }
+      releases.execute(() -> release(mount));
       return false;
     }
 
@@ -421,7 +507,7 @@ public final class Mounts implements Closeable {
     @Override
     public void keeperEnded() throws IOException {
       LOG.warn("the keeper was ended from outside; starting another");
-      groups.replaceKeeper(Mounts.this::made);
+      groups.replaceEnded();
     }
   }
 
@@ -429,7 +515,7 @@ public final class Mounts implements Closeable {
   private void release(Mount mount) {
     try {
       mount.held.close();
-      LOG.info("unmounted {} from {}", oneLine(mount.spec.source()), oneLine(mount.target));
+      LOG.info("unmounted {} from {}", mount.spec.shownSource(), oneLine(mount.target));
     } catch (IOException e) {
       LOG.error("unmounted {}: {}", oneLine(mount.target), Denial.reason(e));
     } finally {
@@ -438,14 +524,42 @@ public final class Mounts implements Closeable {
   }
 
   /**
-   * Unmounts everything and ends the threads; idempotent.
+   * Unmounts everything that nobody uses.
    *
-   * <p>What is in use stays mounted, and says so in the log: a reader there gets what is in memory,
-   * and waits for anything else until the next process of this run directory starts. It never gets
-   * zeros, because the keeper goes on to hold the group.
+   * @return the mount points of what is in use, and so stays
+   */
+  public List<Path> umountAll() {
+    List<Path> busy = new ArrayList<>();
+    for (MountStatus status : status().reversed()) {
+      if (status.state() == MountStatus.State.MOUNTED) {
+        try {
+          MountStatus unused = umount(status.target(), false);
+        } catch (IOException e) {
+          LOG.warn("{}", Denial.reason(e));
+          busy.add(status.target());
+        }
+      }
+    }
+    return busy;
+  }
+
+  /**
+   * Ends the threads; idempotent. Mounts stay: a reader there gets what is in memory, and waits for
+   * anything else until the next process of this run directory starts. It never gets zeros, because
+   * the keeper goes on to hold the group. Who waits already has a little time to get its bytes, and
+   * is then denied.
    */
   @Override
   public void close() throws IOException {
+    close(false);
+  }
+
+  /**
+   * As {@link #close()}.
+   *
+   * @param isHandOver whether a successor is about to take over: who still waits is left to it
+   */
+  public void close(boolean isHandOver) throws IOException {
     synchronized (lock) {
       if (isClosing) {
         return;
@@ -453,29 +567,35 @@ public final class Mounts implements Closeable {
       isClosing = true;
     }
     awaitPrepared();
-    for (MountStatus status : status().reversed()) {
-      try {
-        if (status.state() == MountStatus.State.MOUNTED) {
-          MountStatus unused = umount(status.target(), false);
-        }
-      } catch (IOException e) {
-        LOG.warn("{}", Denial.reason(e));
-      }
-    }
     watch.close();
+    releases.shutdown();
+    awaitReleases();
     List<Mount> left;
     synchronized (lock) {
-      left = mounts.stream().filter(m -> m.phase != Mount.Phase.PREPARING).toList();
+      left = List.copyOf(mounts);
     }
     for (Mount mount : left) {
-      LOG.warn(
-          "{}: left mounted, in use: reads of what is not in memory wait until aquifer runs again",
-          oneLine(mount.target));
+      if (mount.phase != Mount.Phase.GONE && !isHandOver) {
+        LOG.info(
+            "{}: stays mounted: reads of what is not in memory wait until aquifer runs again",
+            oneLine(mount.target));
+      }
     }
-    groups.close(left.isEmpty());
-    // Marks stay where they are from here on: only what this process has open is closed.
+    groups.close(isHandOver);
+    recovery.close();
+    // The kernel's part stays as it is: only what this process has open is closed.
     for (Mount mount : left) {
       closeQuietly(mount.held);
+    }
+  }
+
+  private void awaitReleases() {
+    try {
+      if (!releases.awaitTermination(DROP_NANOS, TimeUnit.NANOSECONDS)) {
+        LOG.warn("some of what was unmounted is not released yet");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -1,8 +1,7 @@
 package dev.aquifer.mount;
 
-import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.Fanotify;
-import java.util.Set;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,10 +17,10 @@ final class PendingAccess implements Runnable {
 
   private static final RepeatedLines LINES = new RepeatedLines();
 
-  private final Fanotify group;
-  private final Set<PendingAccess> waiting;
-  private final LazyFile file;
+  private final FanotifyServer server;
   private final int eventFd;
+  private final boolean closesFd;
+  private final List<LazyFile> files;
   private final long offsetBytes;
   private final long lengthBytes;
   private final AtomicBoolean answered = new AtomicBoolean();
@@ -29,31 +28,39 @@ final class PendingAccess implements Runnable {
   /**
    * Enters it among those that wait.
    *
-   * @param waiting where it is until it is answered and its descriptor closed
-   * @param eventFd the descriptor of the event; closed with the answer
+   * @param eventFd the descriptor number of the event
+   * @param closesFd whether that number is a descriptor of this process, to be closed with the
+   *     answer
+   * @param files where the range must be there: mostly one; none if it can't be had
    */
   PendingAccess(
-      Fanotify group,
-      Set<PendingAccess> waiting,
-      LazyFile file,
+      FanotifyServer server,
       int eventFd,
+      boolean closesFd,
+      List<LazyFile> files,
       long offsetBytes,
       long lengthBytes) {
-    this.group = group;
-    this.waiting = waiting;
-    this.file = file;
+    this.server = server;
     this.eventFd = eventFd;
+    this.closesFd = closesFd;
+    this.files = files;
     this.offsetBytes = offsetBytes;
     this.lengthBytes = lengthBytes;
-    waiting.add(this);
+    server.begin(this);
   }
 
   @Override
   public void run() {
     int response = Fanotify.deny(Denial.EIO);
     try {
-      file.ensure(offsetBytes, lengthBytes);
-      response = Fanotify.ALLOW;
+      for (LazyFile file : files) {
+        long size = file.sizeBytes();
+        long offset = Math.clamp(offsetBytes, 0, size);
+        file.ensure(offset, Math.clamp(lengthBytes, 0, size - offset));
+      }
+      if (!files.isEmpty()) {
+        response = Fanotify.ALLOW;
+      }
     } catch (Throwable e) {
       response = Fanotify.deny(Denial.errnoOf(e));
       if (!answered.get()) {
@@ -65,11 +72,12 @@ final class PendingAccess implements Runnable {
   }
 
   private void log(Throwable e) {
-    long heldBack = LINES.admit(file.name() + " " + e.getClass().getName(), System.nanoTime());
+    String name = files.isEmpty() ? "an unknown file" : files.getFirst().name();
+    long heldBack = LINES.admit(name + " " + e.getClass().getName(), System.nanoTime());
     if (heldBack >= 0) {
       LOG.warn(
           "{}: bytes {} to {}: a reader got EIO: {}{}",
-          file.name(),
+          name,
           offsetBytes,
           offsetBytes + lengthBytes,
           Denial.reason(e),
@@ -79,15 +87,15 @@ final class PendingAccess implements Runnable {
 
   /** Answers, unless it is answered already. */
   void answer(int response) {
-    if (!answered.compareAndSet(false, true)) {
-      return;
+    if (answered.compareAndSet(false, true)) {
+      server.end(this, eventFd, closesFd, response);
     }
-    try {
-      // A reader that was killed meanwhile needs no answer: the kernel then takes none.
-      boolean unused = group.answer(eventFd, response);
-    } finally {
-      Descriptors.close(eventFd);
-      waiting.remove(this);
+  }
+
+  /** Leaves it to a successor, unless it is answered already. */
+  void leave() {
+    if (answered.compareAndSet(false, true)) {
+      server.leave(this);
     }
   }
 }

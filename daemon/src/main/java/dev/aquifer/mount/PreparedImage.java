@@ -2,7 +2,7 @@ package dev.aquifer.mount;
 
 import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.CachedBlob;
-import dev.aquifer.io.Sha256;
+import dev.aquifer.blob.RemoteImage;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,10 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param bootstrap the file that the kernel mounts
  * @param bootstrapFetchedBytes what had to be fetched for it
  * @param devices in the order of the bootstrap's device table
- * @param manifest the image's digest; null for an image made by other tools
+ * @param remote the image; null for one made by other tools
  */
 record PreparedImage(
-    Path bootstrap, long bootstrapFetchedBytes, List<Device> devices, @Nullable Sha256 manifest) {
+    Path bootstrap,
+    long bootstrapFetchedBytes,
+    List<Device> devices,
+    @Nullable RemoteImage remote) {
 
   /**
    * One device.
@@ -25,10 +28,12 @@ record PreparedImage(
    * @param id what status calls it
    * @param path its file
    * @param blob what fills the file; null if it is whole
+   * @param origin where the blob comes from if no manifest tells
    */
-  record Device(String id, Path path, @Nullable CachedBlob blob) {
-    static Device of(CachedBlob blob) {
-      return new Device(blob.id(), blob.path(), blob);
+  record Device(
+      String id, Path path, @Nullable CachedBlob blob, SavedMount.@Nullable Origin origin) {
+    static Device of(CachedBlob blob, SavedMount.@Nullable Origin origin) {
+      return new Device(blob.id(), blob.path(), blob, origin);
     }
   }
 

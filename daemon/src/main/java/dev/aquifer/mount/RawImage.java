@@ -1,11 +1,14 @@
 package dev.aquifer.mount;
 
+import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.CachedBlob;
 import dev.aquifer.blob.Lease;
+import dev.aquifer.blob.ObjectInfo;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.io.RefusedException;
 import java.io.IOException;
@@ -22,12 +25,10 @@ import java.util.List;
 final class RawImage {
   private final PreparedImage.Origins origins;
   private final Lease lease;
-  private final MountSteps steps;
 
-  RawImage(PreparedImage.Origins origins, Lease lease, MountSteps steps) {
+  RawImage(PreparedImage.Origins origins, Lease lease) {
     this.origins = origins;
     this.lease = lease;
-    this.steps = steps;
   }
 
   /** A file of the image. */
@@ -39,12 +40,12 @@ final class RawImage {
    * @param devices in device order; empty to take the names from the bootstrap's device table
    */
   PreparedImage prepare(String source, List<String> devices) throws IOException {
-    steps.reach(MountSteps.Step.BOOTSTRAP);
+    Failpoint.reach("mount-bootstrap");
     Part bootstrap = part(source);
     long fetchedBytes = completeBootstrap(bootstrap);
     try (ByteSource bytes = FileSource.open(bootstrap.path())) {
       Image image = Image.open(bytes);
-      steps.reach(MountSteps.Step.BLOBS);
+      Failpoint.reach("mount-blobs");
       List<DeviceSlot> slots = image.deviceSlots();
       List<String> names = devices.isEmpty() ? namesOf(source, slots) : devices;
       if (names.size() != slots.size()) {
@@ -83,15 +84,23 @@ final class RawImage {
       Path path = Path.of(name);
       checkIsFile(path);
       return new Part(
-          name, path, Files.size(path), new PreparedImage.Device(path.toString(), path, null));
+          name,
+          path,
+          Files.size(path),
+          new PreparedImage.Device(path.toString(), path, null, null));
     }
     int slash = name.lastIndexOf('/');
     if (slash < "https://x".length() || slash == name.length() - 1) {
       throw refused(name + ": expected the URL of a file");
     }
-    CachedBlob blob =
-        lease.openUnverified(origins.open(name.substring(0, slash)), name.substring(slash + 1));
-    return new Part(name, blob.path(), blob.sizeBytes(), PreparedImage.Device.of(blob));
+    String location = name.substring(0, slash);
+    String key = name.substring(slash + 1);
+    Backend backend = origins.open(location);
+    ObjectInfo object = backend.stat(key);
+    CachedBlob blob = lease.openUnverified(backend, key, object);
+    SavedMount.Origin origin =
+        new SavedMount.Origin(location, key, object.sizeBytes(), object.version());
+    return new Part(name, blob.path(), blob.sizeBytes(), PreparedImage.Device.of(blob, origin));
   }
 
   private static void checkIsFile(Path path) throws RefusedException {

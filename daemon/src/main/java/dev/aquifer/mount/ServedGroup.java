@@ -5,20 +5,18 @@ import dev.aquifer.io.RefusedException;
 import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.Fanotify;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.Supplier;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * This process's fanotify group with all that makes it outlive the process: its keeper, and the
- * state file by which a successor finds both; and the groups of predecessors that are still needed.
+ * The one fanotify group of a run directory, with all that makes it outlive this process: its
+ * keeper, the journal of its events, and the file by which a successor finds them. It is as old as
+ * the oldest mount: a daemon takes over its predecessor's.
  *
  * <p>Safe for use by many threads.
  */
@@ -26,66 +24,53 @@ final class ServedGroup {
   private static final Logger LOG = LoggerFactory.getLogger(ServedGroup.class);
 
   private final Path runDirectory;
-  private final FileChannel lockFile;
+  private final List<String> revive;
+  private final String bootId = SavedState.bootId();
+  private final boolean isTakenOver;
   private final Fanotify group;
+  private final Journal journal;
   private final FanotifyServer server;
-  private final CopyOnWriteArrayList<StaleMounts> stale;
-  private final String bootId;
 
-  /** Held while the state file, some hundred bytes, is written: the newest state must win. */
+  /** Held while the keeper is changed and its file written: the newest state must win. */
   private final Object recording = new Object();
 
-  /** Guarded by recording. */
-  private Keeper keeper;
+  /** Guarded by recording: null as long as nothing is mounted. */
+  private @Nullable Keeper keeper;
 
   /** Guarded by recording. */
   private boolean isClosed;
 
-  private ServedGroup(Path runDirectory, Undo undo) throws IOException {
+  private ServedGroup(Path runDirectory, List<String> revive, Warnings warnings, Undo undo)
+      throws IOException {
     this.runDirectory = runDirectory;
-    this.lockFile = undo.add(lock(runDirectory));
-    this.bootId = StateFile.currentBootId();
-    this.stale = new CopyOnWriteArrayList<>(StaleMounts.recover(runDirectory));
-    stale.forEach(mounts -> undo.add(mounts::abandon));
-    this.group = undo.add(openGroup());
-    this.server = undo.add(FanotifyServer.start(group, "aquifer-events"));
-    this.keeper = undo.add(Keeper.start(group, runDirectory));
+    this.revive = revive;
+    Keeper found = findKeeper(warnings);
+    if (found != null) {
+      undo.add(found::abandon);
+    }
+    Fanotify taken = found == null ? null : found.takeGroup();
+    this.isTakenOver = taken != null;
+    this.keeper = found;
+    this.group = undo.add(taken == null ? openGroup() : taken);
+    this.journal = undo.add(openJournal());
+    this.server = undo.add(FanotifyServer.create(group, journal, "aquifer-events"));
   }
 
   /**
-   * Takes {@code runDirectory}, cleans up in it, and starts to serve.
+   * Finds the group of a predecessor, or makes one. Serves nothing before {@link #start}.
    *
-   * @throws RefusedException EBUSY if another process uses the directory; what the kernel lacks
+   * @param revive the command that starts a daemon if this process is killed; empty for none
+   * @throws RefusedException what the kernel lacks
    */
-  static ServedGroup open(Path runDirectory) throws IOException {
+  static ServedGroup open(Path runDirectory, List<String> revive, Warnings warnings)
+      throws IOException {
     Undo undo = new Undo();
     try {
-      return new ServedGroup(runDirectory, undo);
+      return new ServedGroup(runDirectory, revive, warnings, undo);
     } catch (Throwable e) {
       undo.closeAfter(e);
       throw e;
     }
-  }
-
-  private static FileChannel lock(Path runDirectory) throws IOException {
-    Files.createDirectories(runDirectory);
-    FileChannel file =
-        FileChannel.open(
-            runDirectory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    try {
-      if (file.tryLock() != null) {
-        return file;
-      }
-    } catch (OverlappingFileLockException e) {
-      // By this very process; said below.
-    } catch (Throwable e) {
-      file.close();
-      throw e;
-    }
-    file.close();
-    throw new RefusedException(
-        Errno.EBUSY,
-        runDirectory + ": another aquifer process uses it: one daemon for a directory");
   }
 
   private static Fanotify openGroup() throws IOException {
@@ -96,98 +81,148 @@ final class ServedGroup {
     }
   }
 
+  private Path file() {
+    return runDirectory.resolve("group");
+  }
+
+  private @Nullable Keeper findKeeper(Warnings warnings) throws IOException {
+    if (!Files.exists(file())) {
+      return null;
+    }
+    try {
+      SavedGroup saved = SavedState.read(file(), SavedGroup.class);
+      return saved.bootId().equals(bootId)
+          ? Keeper.find(saved.keeperPid(), saved.keeperStartTicks())
+          : null;
+    } catch (IOException e) {
+      warnings.add("%s: put aside as %s".formatted(Denial.reason(e), SavedState.putAside(file())));
+      return null;
+    }
+  }
+
+  private Journal openJournal() throws IOException {
+    Path path = runDirectory.resolve("events");
+    if (isTakenOver) {
+      Journal left = Journal.open(path);
+      if (left != null) {
+        return left;
+      }
+      LOG.warn(
+          "{}: is not there or no journal: what waited for the earlier daemon is denied", path);
+      group.denyOrphans();
+    }
+    return Journal.create(path);
+  }
+
+  /** Whether a predecessor's mounts ask this group. */
+  boolean isTakenOver() {
+    return isTakenOver;
+  }
+
+  String bootId() {
+    return bootId;
+  }
+
   FanotifyServer server() {
     return server;
   }
 
-  /** Whether a predecessor's mount still reads the file. */
-  boolean isHeldByStale(Path data) {
-    return stale.stream().anyMatch(mounts -> mounts.holds(data));
-  }
-
   /**
-   * Lets go of predecessors' groups that nobody needs any more. Called by one thread.
+   * Starts to serve: first what a predecessor left unanswered. To be called when all files of the
+   * mounts that were taken over are watched.
    *
-   * @return whether some are still needed
+   * @param isUsed whether there are any
    */
-  boolean endStale() throws IOException {
-    for (StaleMounts mounts : stale) {
-      if (mounts.endIfGone()) {
-        stale.remove(mounts);
-        LOG.info("the last program that used a mount of an earlier daemon has ended");
+  void start(boolean isUsed) throws IOException {
+    synchronized (recording) {
+      Keeper old = keeper;
+      keeper = null;
+      if (isUsed) {
+        replace(old);
+      } else if (old != null) {
+        end(old);
+      } else {
+        Files.deleteIfExists(file());
       }
     }
-    return !stale.isEmpty();
+    server.start();
   }
 
-  /** The descriptor of the keeper's process. */
+  /** Makes sure that a keeper holds the group; to be called before a mount is made. */
+  void keep() throws IOException {
+    synchronized (recording) {
+      if (keeper == null && !isClosed) {
+        replace(null);
+      }
+    }
+  }
+
+  /** Ends the keeper if nothing is mounted any more. */
+  void release(BooleanSupplier isUnused) throws IOException {
+    synchronized (recording) {
+      Keeper idle = keeper;
+      if (idle != null && !isClosed && isUnused.getAsBoolean()) {
+        keeper = null;
+        end(idle);
+      }
+    }
+  }
+
+  /** Starts another keeper for one that has ended. */
+  void replaceEnded() throws IOException {
+    synchronized (recording) {
+      if (keeper != null && !isClosed) {
+        replace(keeper);
+      }
+    }
+  }
+
+  /** The new one is on record before the old one ends: at no moment a successor finds none. */
+  private void replace(@Nullable Keeper old) throws IOException {
+    Keeper next = Keeper.start(group, runDirectory, revive);
+    try {
+      SavedState.write(file(), new SavedGroup(bootId, next.pid(), next.startTicks()));
+    } catch (Throwable e) {
+      next.close();
+      throw e;
+    }
+    keeper = next;
+    if (old != null) {
+      old.close();
+    }
+  }
+
+  private void end(Keeper idle) throws IOException {
+    Files.deleteIfExists(file());
+    idle.close();
+  }
+
+  /** The descriptor of the keeper's process; -1 without one. */
   int keeperFd() {
     synchronized (recording) {
-      return keeper.processFd();
+      return keeper == null ? -1 : keeper.processFd();
     }
   }
 
   /**
-   * Starts another keeper for one that has ended. The old state file goes when the new one is
-   * there: at no moment a successor finds none.
-   */
-  void replaceKeeper(Supplier<List<Mount>> mounts) throws IOException {
-    synchronized (recording) {
-      if (isClosed) {
-        return;
-      }
-      Keeper ended = keeper;
-      Keeper next = Keeper.start(group, runDirectory);
-      try {
-        write(next, mounts.get());
-      } catch (Throwable e) {
-        next.close();
-        throw e;
-      }
-      keeper = next;
-      Files.deleteIfExists(StateFile.path(runDirectory, ended.pid()));
-      ended.close();
-    }
-  }
-
-  /** Writes the state file; {@code mounts} is asked when it is this writer's turn. */
-  void record(Supplier<List<Mount>> mounts) throws IOException {
-    synchronized (recording) {
-      if (!isClosed) {
-        write(keeper, mounts.get());
-      }
-    }
-  }
-
-  private void write(Keeper holder, List<Mount> served) throws IOException {
-    List<StateFile.Entry> entries = served.stream().map(Mount::entry).toList();
-    List<Path> files =
-        served.stream().flatMap(mount -> mount.dataFiles().stream()).distinct().toList();
-    new StateFile(bootId, holder.pid(), holder.startTicks(), entries, files).write(runDirectory);
-  }
-
-  /**
-   * Stops serving; idempotent.
+   * Stops serving; idempotent. With mounts left the keeper goes on, and with it the group: what
+   * readers ask then waits for a successor.
    *
-   * @param isUnused whether nothing is mounted any more that the group serves. Else the keeper goes
-   *     on, and the state file stays
+   * @param isHandOver whether those who wait already are left to the successor, too; else they are
+   *     denied
    */
-  void close(boolean isUnused) throws IOException {
+  void close(boolean isHandOver) throws IOException {
     synchronized (recording) {
       if (isClosed) {
         return;
       }
       isClosed = true;
-      server.close();
-      stale.forEach(StaleMounts::abandon);
-      if (isUnused) {
-        keeper.close();
-        Files.deleteIfExists(StateFile.path(runDirectory, keeper.pid()));
-      } else {
+      server.close(isHandOver);
+      if (keeper != null) {
         keeper.abandon();
       }
       group.close();
-      lockFile.close();
+      journal.close();
     }
   }
 }

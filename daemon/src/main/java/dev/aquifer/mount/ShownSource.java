@@ -102,6 +102,24 @@ final class ShownSource implements Closeable {
     return directory;
   }
 
+  /** Removes a directory that a killed process left. */
+  static void remove(Path directory) throws IOException {
+    try (var paths = Files.walk(directory)) {
+      for (Path path : paths.toList().reversed()) {
+        Files.delete(path);
+      }
+    }
+  }
+
+  /**
+   * A source as a log, a status and a message may show it: in one line, and without the query of a
+   * URL, which may be a secret.
+   */
+  static String safe(String source) {
+    String text = MountSpec.isUrl(source) ? source.replaceFirst("\\?.*$", "") : source;
+    return text.replaceAll("\\p{Cntrl}", "?");
+  }
+
   @Override
   public void close() throws IOException {
     while (!made.isEmpty()) {

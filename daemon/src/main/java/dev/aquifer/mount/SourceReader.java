@@ -4,6 +4,7 @@ import dev.aquifer.blob.Lease;
 import dev.aquifer.blob.RemoteImage;
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.RefusedException;
 import java.io.IOException;
@@ -22,17 +23,15 @@ final class SourceReader {
 
   private final PreparedImage.Origins origins;
   private final Lease lease;
-  private final MountSteps steps;
 
-  SourceReader(PreparedImage.Origins origins, Lease lease, MountSteps steps) {
+  SourceReader(PreparedImage.Origins origins, Lease lease) {
     this.origins = origins;
     this.lease = lease;
-    this.steps = steps;
   }
 
   /** Makes the image of {@code spec} ready. */
   PreparedImage prepare(MountSpec spec) throws IOException {
-    steps.reach(MountSteps.Step.SOURCE);
+    Failpoint.reach("mount-source");
     return MountSpec.isUrl(spec.source()) ? remote(spec) : local(spec);
   }
 
@@ -50,7 +49,7 @@ final class SourceReader {
           Errno.EINVAL,
           path + ": is no image: expected index.json in it, as `aquifer build` makes it");
     }
-    return AquiferImage.prepare(RemoteImage.open(origins.open(spec.source())), lease, steps);
+    return AquiferImage.prepare(RemoteImage.open(origins.open(spec.source())), lease);
   }
 
   private PreparedImage remote(MountSpec spec) throws IOException {
@@ -66,7 +65,7 @@ final class SourceReader {
       }
       return raw().prepare(spec.source(), spec.devices());
     }
-    return AquiferImage.prepare(image, lease, steps);
+    return AquiferImage.prepare(image, lease);
   }
 
   /** Whether there is an EROFS image at {@code url}, of which nothing is cached yet. */
@@ -97,6 +96,6 @@ final class SourceReader {
   }
 
   private RawImage raw() {
-    return new RawImage(origins, lease, steps);
+    return new RawImage(origins, lease);
   }
 }

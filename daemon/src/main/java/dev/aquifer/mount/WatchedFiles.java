@@ -6,8 +6,8 @@ import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.Fanotify;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The files about which a group is asked, by device and inode number. A file is here as long as a
- * mount uses it, and marked as long as something is missing in it.
+ * mount uses it. The kernel asks because mounts opened it through {@link Fanotify#openWatched}; of
+ * one that is complete it is told to ask no more.
  *
  * <p>Safe for use by many threads; looking up takes no lock. The lock is held across {@code
  * fanotify_mark(2)}, which waits for nothing.
@@ -36,7 +37,7 @@ final class WatchedFiles {
   private boolean isClosed;
 
   /** What the event thread looks into; replaced as a whole, under the lock. */
-  private volatile Table table = Table.of(List.of());
+  private volatile Map<FileId, LazyFile> files = Map.of();
 
   WatchedFiles(Fanotify group) {
     this.group = group;
@@ -50,59 +51,55 @@ final class WatchedFiles {
     /** Guarded by lock: the settings of those who use it. */
     final List<Prefetch> users = new ArrayList<>();
 
-    /** Guarded by lock: open as long as the file is marked, else -1. */
-    int markedFd;
+    /** Guarded by lock: open as long as the kernel is told to ignore the file, else -1. */
+    int ignoredFd = -1;
 
-    Entry(LazyFile file, FileId id, int markedFd) {
+    Entry(LazyFile file, FileId id) {
       this.file = file;
       this.id = id;
-      this.markedFd = markedFd;
     }
   }
 
   /**
-   * Has the kernel ask about {@code file}, unless all of it is there. To be called before the mount
-   * that reads it is made, and closed when that mount's file system is no more: closing ends the
-   * mark if nobody else uses the file. Closing twice does no harm.
+   * Answers for {@code file} from now on. To be called before the mount that reads it is made, and
+   * closed when that mount's file system is no more. Closing twice does no harm.
    *
-   * @throws IOException if the file system has no such events, or the file is not there
+   * @throws IOException if the file is not there
    */
   Closeable watch(LazyFile file, Prefetch prefetch) throws IOException {
-    int fd = Descriptors.openForReading(file.path());
-    Entry entry;
-    try {
-      FileId id = Descriptors.fileId(fd);
-      synchronized (lock) {
-        if (isClosed) {
-          throw new IOException(file.name() + ": its server is closed");
-        }
-        entry = entries.get(id);
-        if (entry == null) {
-          entry = new Entry(file, id, -1);
-          if (!file.isComplete()) {
-            group.mark(fd, file.path());
-            entry.markedFd = fd;
-            fd = -1;
-          }
-          entries.put(id, entry);
-          table = Table.of(entries.values());
-        }
-        entry.users.add(prefetch);
-        file.prefetch(strongest(entry.users));
+    FileId id = fileId(file.path());
+    Entry watched;
+    synchronized (lock) {
+      if (isClosed) {
+        throw new IOException(file.name() + ": its server is closed");
       }
-    } finally {
-      if (fd >= 0) {
-        Descriptors.close(fd);
-      }
+      watched = entries.computeIfAbsent(id, key -> new Entry(file, key));
+      watched.users.add(prefetch);
+      publish();
+      watched.file.prefetch(strongest(watched.users));
     }
-    Entry watched = entry;
-    file.whenComplete(() -> unmark(watched));
+    watched.file.whenComplete(() -> ignore(watched));
     AtomicBoolean closed = new AtomicBoolean();
     return () -> {
       if (closed.compareAndSet(false, true)) {
         release(watched, prefetch);
       }
     };
+  }
+
+  private static FileId fileId(Path path) throws IOException {
+    int fd = Descriptors.openForReading(path);
+    try {
+      return Descriptors.fileId(fd);
+    } finally {
+      Descriptors.close(fd);
+    }
+  }
+
+  private void publish() {
+    Map<FileId, LazyFile> changed = new HashMap<>();
+    entries.forEach((id, entry) -> changed.put(id, entry.file));
+    files = Map.copyOf(changed);
   }
 
   private static Prefetch strongest(List<Prefetch> settings) {
@@ -120,28 +117,43 @@ final class WatchedFiles {
         entry.file.prefetch(strongest(entry.users));
         return;
       }
-      unmark(entry);
       entries.remove(entry.id);
-      table = Table.of(entries.values());
+      publish();
+      heed(entry);
     }
   }
 
-  private void unmark(Entry entry) {
+  /** The file is complete: it can be read without asking. */
+  private void ignore(Entry entry) {
     synchronized (lock) {
-      if (entry.markedFd < 0) {
+      if (isClosed || entry.ignoredFd >= 0 || entries.get(entry.id) != entry) {
         return;
       }
       try {
-        if (!isClosed) {
-          group.unmark(entry.markedFd, entry.file.path());
-        }
-      } catch (ErrnoException e) {
+        entry.ignoredFd = Descriptors.openForReading(entry.file.path());
+        group.ignore(entry.ignoredFd, entry.file.path());
+      } catch (IOException e) {
         // The kernel goes on to ask, and is answered: slower, but right.
-        LOG.warn("{}: still marked: {}", entry.file.name(), e.getMessage());
-      } finally {
-        Descriptors.close(entry.markedFd);
-        entry.markedFd = -1;
+        LOG.warn(
+            "{}: is asked about although it is complete: {}", entry.file.name(), e.getMessage());
       }
+    }
+  }
+
+  /** Nobody uses it any more: its next user may find it incomplete. */
+  private void heed(Entry entry) {
+    if (entry.ignoredFd < 0) {
+      return;
+    }
+    try {
+      if (!isClosed) {
+        group.unignore(entry.ignoredFd, entry.file.path());
+      }
+    } catch (ErrnoException e) {
+      LOG.warn("{}: {}", entry.file.name(), e.getMessage());
+    } finally {
+      Descriptors.close(entry.ignoredFd);
+      entry.ignoredFd = -1;
     }
   }
 
@@ -157,54 +169,16 @@ final class WatchedFiles {
 
   /** The file of these numbers, or null if no mount uses one. */
   @Nullable LazyFile find(long device, long inode) {
-    return table.find(device, inode);
+    return files.get(new FileId(device, inode));
   }
 
-  /** How many files are marked now. */
-  int markedCount() {
-    synchronized (lock) {
-      return (int) entries.values().stream().filter(entry -> entry.markedFd >= 0).count();
-    }
+  /** All files. */
+  List<LazyFile> all() {
+    return List.copyOf(files.values());
   }
 
-  /** An immutable hash table of open addressing, at most half full: a look-up allocates nothing. */
-  private static final class Table {
-    private final long[] devices;
-    private final long[] inodes;
-    private final @Nullable LazyFile[] files;
-
-    private Table(int size) {
-      this.devices = new long[size];
-      this.inodes = new long[size];
-      this.files = new LazyFile[size];
-    }
-
-    static Table of(Collection<Entry> entries) {
-      int size = Math.max(2, Integer.highestOneBit(entries.size()) << 2);
-      Table table = new Table(size);
-      for (Entry entry : entries) {
-        int at = table.start(entry.id.inode());
-        while (table.files[at] != null) {
-          at = at + 1 & size - 1;
-        }
-        table.devices[at] = entry.id.device();
-        table.inodes[at] = entry.id.inode();
-        table.files[at] = entry.file;
-      }
-      return table;
-    }
-
-    private int start(long inode) {
-      return (int) (inode * 0x9e37_79b9_7f4a_7c15L >>> 33) & files.length - 1;
-    }
-
-    @Nullable LazyFile find(long device, long inode) {
-      for (int at = start(inode); files[at] != null; at = at + 1 & files.length - 1) {
-        if (inodes[at] == inode && devices[at] == device) {
-          return files[at];
-        }
-      }
-      return null;
-    }
+  /** How many files are watched of which something is missing. */
+  int incompleteCount() {
+    return (int) files.values().stream().filter(file -> !file.isComplete()).count();
   }
 }

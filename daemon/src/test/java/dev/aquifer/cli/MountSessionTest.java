@@ -211,7 +211,8 @@ class MountSessionTest {
     home.run("mount", "images/b", home.scratch.directory("mnt/b"));
     assertThat(home.mounts()).hasSize(2);
 
-    assertThat(DaemonHome.end(daemon, "TERM")).isZero();
+    assertThat(home.run("daemon", "--stop").out()).contains("ends, 2 unmounted");
+    assertThat(daemon.waitFor()).isZero();
     assertThat(home.mounts()).isEmpty();
   }
 }

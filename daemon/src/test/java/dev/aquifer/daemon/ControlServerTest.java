@@ -46,7 +46,7 @@ class ControlServerTest {
     try (NioTree tree = NioTree.open(source)) {
       ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
     }
-    daemon = Daemon.open(places);
+    daemon = Daemon.open(places, List.of());
     daemon.serve();
     client = new ControlClient(places.socket(), Duration.ofSeconds(60));
   }
@@ -167,10 +167,14 @@ class ControlServerTest {
   @Test
   void secondDaemonOfTheSamePlacesIsRefused() {
     assertThatThrownBy(
-            () -> Daemon.open(new Places(scratch.resolve("run"), scratch.resolve("cache2"))))
+            () ->
+                Daemon.open(
+                    new Places(scratch.resolve("run"), scratch.resolve("cache2")), List.of()))
         .hasMessageContaining("runs here already");
     assertThatThrownBy(
-            () -> Daemon.open(new Places(scratch.resolve("run2"), scratch.resolve("cache"))))
+            () ->
+                Daemon.open(
+                    new Places(scratch.resolve("run2"), scratch.resolve("cache")), List.of()))
         .isInstanceOf(RefusedException.class)
         .hasMessageContaining(scratch.resolve("cache").toString());
   }

@@ -90,7 +90,10 @@ class SystemCallsTest {
   void aProcessHoldsADescriptorOfOurs() throws Exception {
     Path file = Files.writeString(directory.resolve("held"), "x");
     int fd = Descriptors.openForReading(file);
-    int pid = Processes.spawnHolding(fd, List.of("/bin/sh", "-c", "read _", "holder"));
+    Processes.Child child =
+        Processes.spawnHolding(
+            fd, List.of("/bin/sh", "-c", "read _; read _", "holder"), List.of("A=b c"));
+    int pid = child.pid();
     int process = Processes.open(pid);
     try {
       awaitExec(pid);
@@ -100,12 +103,15 @@ class SystemCallsTest {
       assertThat(fds.resolve("2").toRealPath()).isEqualTo(Path.of("/dev/null"));
       try (var open = Files.list(fds)) {
         assertThat(open.map(p -> p.getFileName().toString()))
-            .containsExactlyInAnyOrder("0", "1", "2", "3", "4");
+            .containsExactlyInAnyOrder("0", "1", "2", "3");
       }
+      assertThat(Files.readString(Path.of("/proc/" + pid + "/environ"))).isEqualTo("A=b c\0");
       String session = Files.readString(Path.of("/proc/" + pid + "/stat")).split(" ")[5];
       assertThat(session).isEqualTo(Integer.toString(pid));
+      // One line is not enough for it; the end of its input is.
+      Processes.tell(child, "line");
     } finally {
-      Processes.kill(process);
+      Descriptors.close(child.inputFd());
       try (Arena arena = Arena.ofConfined()) {
         Descriptors.PollSet polls = new Descriptors.PollSet(arena, 1);
         polls.set(0, process, Descriptors.POLLIN);
@@ -137,12 +143,27 @@ class SystemCallsTest {
     try {
       ErrnoException e =
           catchThrowableOfType(
-              ErrnoException.class, () -> Processes.spawnHolding(fd, List.of("/no/such/program")));
+              ErrnoException.class,
+              () -> Processes.spawnHolding(fd, List.of("/no/such/program"), List.of()));
 
       assertThat(e.getMessage()).contains("/no/such/program").contains("ENOENT");
     } finally {
       Descriptors.close(fd);
     }
+  }
+
+  @Test
+  void aNumberIsReserved() throws Exception {
+    int fd = Descriptors.eventCounter();
+    int far = fd + 500;
+
+    assertThat(Descriptors.reserve(fd)).as("in use").isFalse();
+    assertThat(Descriptors.reserve(far)).isTrue();
+    assertThat(Path.of("/proc/self/fd/" + far)).isSymbolicLink();
+    assertThat(Descriptors.reserve(far)).as("in use").isFalse();
+
+    Descriptors.close(far);
+    Descriptors.close(fd);
   }
 
   @Test

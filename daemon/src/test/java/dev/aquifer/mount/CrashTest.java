@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -27,8 +28,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** A process that serves mounts is killed: its readers wait, or get an error, and never zeros. */
+/** A process that serves mounts is killed: its readers wait for the next one, and get no zeros. */
 @Tag("root")
 @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CrashTest {
@@ -36,6 +40,7 @@ class CrashTest {
 
   private final List<Process> processes = new ArrayList<>();
   private final CountDownLatch go = new CountDownLatch(1);
+  private byte[] noise;
   private Path tree;
   private Path target;
   private Path run;
@@ -44,7 +49,8 @@ class CrashTest {
   @BeforeEach
   void open() throws Exception {
     tree = ROOT.make("tree");
-    Files.write(tree.resolve("noise"), TestImage.noise(1, 4 << 20));
+    noise = TestImage.noise(1, 4 << 20);
+    Files.write(tree.resolve("noise"), noise);
     RawErofs.make(tree, ROOT.make("raw"), 4096)
         .toImage(ROOT.make("images").resolve("one"), 16, SpanCodec.PLAIN);
     target = ROOT.make("mnt");
@@ -61,14 +67,15 @@ class CrashTest {
     }
     origin.close();
     // Of a test that failed: nothing may hold the group, or the next test's readers wait for ever.
-    for (Path file : StateFile.find(run)) {
-      Run.program("kill", "-9", Integer.toString(StateFile.read(file).keeperPid()));
+    if (Files.exists(run.resolve("group"))) {
+      Run.program("kill", "-9", Integer.toString(keeperPid()));
     }
   }
 
-  private Process startServing() throws IOException {
-    Process process =
-        new ProcessBuilder(
+  private Process start(String... failpoint) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
                 "-Xmx100m",
@@ -79,10 +86,16 @@ class CrashTest {
                 run.toString(),
                 origin.url() + "/one",
                 target.toString(),
-                "prefetch=0")
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+                "prefetch=0"));
+    command.addAll(List.of(failpoint));
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     processes.add(process);
+    return process;
+  }
+
+  private Process startServing(String... failpoint) throws IOException {
+    Process process = start(failpoint);
     BufferedReader said =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     String line = said.readLine();
@@ -123,6 +136,33 @@ class CrashTest {
         });
   }
 
+  private void assertGot(String name, Process reader, int offset) throws Exception {
+    assertThat(reader.waitFor(30, TimeUnit.SECONDS)).as(name + " ends").isTrue();
+    assertThat(reader.exitValue()).as(name).isZero();
+    assertThat(Files.readAllBytes(ROOT.directory().resolve(name)))
+        .as(name)
+        .isEqualTo(Arrays.copyOfRange(noise, offset, offset + 4096));
+  }
+
+  /** Reads something for the first time, and waits until the cache has it on record. */
+  private void readAndAwaitRecord(String name, int offset) throws Exception {
+    Path map;
+    try (var files = Files.walk(ROOT.directory().resolve("cache"))) {
+      map = files.filter(file -> file.endsWith("spans")).findFirst().orElseThrow();
+    }
+    byte[] before = Files.readAllBytes(map);
+    assertGot(name, startReader(name, offset), offset);
+    await("it is recorded", () -> !Arrays.equals(read(map), before));
+  }
+
+  private static byte[] read(Path file) {
+    try {
+      return Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   private void stallBlobs() {
     origin.fault(
         FaultyOrigin.path("one/blobs/"),
@@ -142,32 +182,48 @@ class CrashTest {
     assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
   }
 
+  private void killKeeper(int keeper) throws Exception {
+    Run.ok("kill", "-9", Integer.toString(keeper));
+    await("the keeper is gone", () -> ProcessHandle.of(keeper).isEmpty());
+  }
+
   /** What a successor does, in this process. */
   private interface Work {
     void with(Mounts mounts) throws Exception;
   }
 
+  /** Runs a successor, which at its end unmounts what is there. */
   private void asSuccessor(Work work) throws Exception {
     try (CacheStore store = CacheStore.open(ROOT.directory().resolve("cache"));
-        Fetcher fetcher = new Fetcher();
-        Mounts mounts = Mounts.open(new Domains(store, fetcher), run)) {
-      work.with(mounts);
+        Fetcher fetcher = new Fetcher()) {
+      Domains domains = new Domains(store, fetcher);
+      try (Mounts mounts = Mounts.open(domains, run, List.of())) {
+        work.with(mounts);
+        assertThat(mounts.umountAll()).isEmpty();
+        await("all is released", () -> domains.status().isEmpty());
+      }
+    }
+    assertNothingLeft();
+  }
+
+  private void assertNothingLeft() throws IOException {
+    assertThat(target).isEmptyDirectory();
+    assertThat(run.resolve("group")).doesNotExist();
+    try (var saved = Files.list(run.resolve("mounts"))) {
+      assertThat(saved).isEmpty();
     }
   }
 
-  private void assertMountsRight(Mounts mounts) throws IOException {
-    MountStatus unused =
-        mounts.mount(
-            MountSpec.of(origin.url() + "/one", target.toString(), "prefetch=0", Path.of("/")));
+  private void assertAllIsRight() {
     assertThat(target.resolve("noise")).hasSameBinaryContentAs(tree.resolve("noise"));
   }
 
   private int keeperPid() throws IOException {
-    return StateFile.read(StateFile.find(run).get(0)).keeperPid();
+    return SavedState.read(run.resolve("group"), SavedGroup.class).keeperPid();
   }
 
   @Test
-  void readersOfAKilledProcessWaitForTheSuccessorAndGetNoZeros() throws Exception {
+  void readersOfAKilledProcessGetTheirBytesFromItsSuccessor() throws Exception {
     Process serving = startServing();
     int keeper = keeperPid();
     stallBlobs();
@@ -184,24 +240,20 @@ class CrashTest {
 
     asSuccessor(
         mounts -> {
-          for (Process reader : List.of(before, after)) {
-            assertThat(reader.waitFor(30, TimeUnit.SECONDS)).isTrue();
-            assertThat(reader.exitValue()).as("an error, not zeros").isNotZero();
-          }
-          assertThat(ROOT.directory().resolve("before")).isEmptyFile();
-          assertThat(ROOT.directory().resolve("after")).isEmptyFile();
-          assertThat(target).isEmptyDirectory();
+          assertGot("before", before, 0);
+          assertGot("after", after, 2 << 20);
+          assertThat(mounts.status()).hasSize(1);
+          assertThat(mounts.status().get(0).target()).isEqualTo(target);
+          assertThat(mounts.warnings().list()).isEmpty();
           await("the old keeper is gone", () -> ProcessHandle.of(keeper).isEmpty());
-          assertThat(StateFile.find(run)).noneMatch(file -> file.endsWith("mounts-" + keeper));
-          assertMountsRight(mounts);
+          assertThat(ProcessHandle.of(keeperPid())).isPresent();
+          assertAllIsRight();
         });
-    assertThat(StateFile.find(run)).isEmpty();
   }
 
   @Test
-  void aFileThatIsStillOpenGetsErrorsAndNoZeros() throws Exception {
+  void anOpenFileGoesOn() throws Exception {
     Process serving = startServing();
-    int keeper = keeperPid();
     byte[] page = new byte[4096];
     try (RandomAccessFile file = new RandomAccessFile(target.resolve("noise").toFile(), "r")) {
       file.readFully(page);
@@ -209,85 +261,228 @@ class CrashTest {
 
       asSuccessor(
           mounts -> {
-            assertThat(target).isEmptyDirectory();
-            assertThatThrownBy(
-                    () -> {
-                      file.seek(3 << 20);
-                      file.readFully(new byte[4096]);
-                    })
-                .hasMessageContaining("Input/output error");
-            // Its blob can't be filled as long as the old group is asked about it.
-            assertThatThrownBy(() -> assertMountsRight(mounts))
-                .hasMessageContaining("mount of an earlier daemon, which was killed: end them");
-            assertThat(mounts.status()).isEmpty();
-          });
-      // Another successor, as long as the file is open.
-      asSuccessor(
-          mounts -> {
-            assertThatThrownBy(() -> assertMountsRight(mounts))
-                .hasMessageContaining("mount of an earlier daemon");
+            file.seek(3 << 20);
+            file.readFully(page);
+            assertThat(page).isEqualTo(Arrays.copyOfRange(noise, 3 << 20, (3 << 20) + 4096));
+            // Lazily unmounted, it is served until it is closed.
+            assertThat(mounts.umount(target, true)).isNotNull();
+            file.seek(1 << 20);
+            file.readFully(page);
+            assertThat(page).isEqualTo(Arrays.copyOfRange(noise, 1 << 20, (1 << 20) + 4096));
             file.close();
-            await("the old group is let go", () -> !Files.exists(StateFile.path(run, keeper)));
-            assertMountsRight(mounts);
+            await("it is dropped", () -> mounts.status().isEmpty());
           });
     }
-    assertThat(page).isEqualTo(TestImage.noise(1, 4096));
-    assertThat(StateFile.find(run)).isEmpty();
   }
 
-  @Test
-  void aKilledKeeperIsSaidAndCleanedUp() throws Exception {
-    Process serving = startServing();
-    int keeper = keeperPid();
-    kill(serving);
-    Run.ok("kill", "-9", Integer.toString(keeper));
-    await("the keeper is gone", () -> ProcessHandle.of(keeper).isEmpty());
+  static List<String> placesOfAMiss() {
+    return List.of(
+        "event-read",
+        "journalled",
+        "request-sent",
+        "bytes-in",
+        "verified",
+        "written",
+        "durable",
+        "bit-set",
+        "answered");
+  }
+
+  @ParameterizedTest
+  @MethodSource("placesOfAMiss")
+  void aProcessThatIsKilledInTheMiddleOfAMissCostsNoReaderItsBytes(String place) throws Exception {
+    Process serving = startServing(place);
+    Process reader = startReader("one", 1 << 20);
+    assertThat(serving.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(serving.exitValue()).as("killed").isEqualTo(128 + 9);
+    Process another = startReader("two", 0);
 
     asSuccessor(
         mounts -> {
-          assertThat(target).isEmptyDirectory();
-          assertMountsRight(mounts);
+          assertGot("one", reader, 1 << 20);
+          assertGot("two", another, 0);
+          assertThat(mounts.warnings().list()).isEmpty();
+          // What a bit says is there must be: nothing is fetched again, and all is right.
+          assertAllIsRight();
         });
-    assertThat(StateFile.find(run)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("placesOfAMount")
+  void aProcessThatIsKilledWhileItMountsLeavesNothing(String place) throws Exception {
+    Process serving = start(place);
+    assertThat(serving.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(serving.exitValue()).as("killed").isEqualTo(128 + 9);
+
+    asSuccessor(
+        mounts -> {
+          assertThat(mounts.status()).isEmpty();
+          assertThat(mounts.warnings().list()).isEmpty();
+          MountStatus unused =
+              mounts.mount(
+                  MountSpec.of(origin.url() + "/one", target.toString(), "", Path.of("/")));
+          assertAllIsRight();
+        });
+  }
+
+  static List<String> placesOfAMount() {
+    return MountFailureTest.places();
   }
 
   @Test
-  void aMountThatIsBusyWhenTheProcessEndsKeepsItsReadersFromZeros() throws Exception {
-    Process serving = startServing();
-    int keeper = keeperPid();
-    try (RandomAccessFile file = new RandomAccessFile(target.resolve("noise").toFile(), "r")) {
-      file.readFully(new byte[4096]);
-
-      serving.getOutputStream().close();
-      assertThat(serving.waitFor(60, TimeUnit.SECONDS)).isTrue();
-
-      assertThat(serving.exitValue()).isZero();
-      assertThat(MountTable.read().topAt(target)).isNotNull();
-      assertThat(ProcessHandle.of(keeper)).isPresent();
-      Process reader = startReader("late", 3 << 20);
+  void oneKilledAfterTheOther() throws Exception {
+    kill(startServing("journalled"));
+    stallBlobs();
+    Process reader = startReader("one", 1 << 20);
+    for (int i = 0; i < 3; i++) {
+      kill(startServing());
       awaitWaiting(reader);
+    }
+    go.countDown();
+    origin.heal();
+
+    asSuccessor(mounts -> assertGot("one", reader, 1 << 20));
+  }
+
+  @Test
+  void whatIsThereCanBeReadWithoutTheOrigin() throws Exception {
+    Process serving = startServing();
+    readAndAwaitRecord("one", 1 << 20);
+    kill(serving);
+    origin.fault(FaultyOrigin.path("one/"), answer -> answer.status = 404);
+    Run.ok("sh", "-c", "echo 3 > /proc/sys/vm/drop_caches");
+
+    asSuccessor(
+        mounts -> {
+          assertGot("again", startReader("again", 1 << 20), 1 << 20);
+          Process absent = startReader("absent", 3 << 20);
+          assertThat(absent.waitFor(60, TimeUnit.SECONDS)).isTrue();
+          assertThat(absent.exitValue()).as("an error, not zeros").isNotZero();
+          origin.heal();
+          assertAllIsRight();
+        });
+  }
+
+  @Test
+  void aMountWhoseProcessAndKeeperWereKilledIsPoisoned() throws Exception {
+    Process serving = startServing();
+    byte[] page = new byte[4096];
+    try (RandomAccessFile file = new RandomAccessFile(target.resolve("noise").toFile(), "r")) {
+      file.readFully(page);
+      int keeper = keeperPid();
+      kill(serving);
+      killKeeper(keeper);
+      // Nothing in user space can prevent that the kernel lets this one go on.
+      file.seek(2 << 20);
+      file.readFully(page);
+      assertThat(page).containsOnly(0);
+
       asSuccessor(
           mounts -> {
-            assertThat(reader.waitFor(30, TimeUnit.SECONDS)).isTrue();
-            assertThat(reader.exitValue()).isNotZero();
-            assertThat(ROOT.directory().resolve("late")).isEmptyFile();
+            assertThat(mounts.warnings().list())
+                .singleElement()
+                .satisfies(
+                    warning ->
+                        assertThat(warning.text())
+                            .startsWith(target.toString())
+                            .contains("killed together with its keeper", "may have got zeros"));
+            await("it is mounted anew", () -> !mounts.status().isEmpty());
+            assertAllIsRight();
+            // From now on what was open gives errors instead of zeros.
+            file.seek(3 << 20);
+            assertThatThrownBy(() -> file.readFully(page)).hasMessageContaining("Input/output");
             file.close();
-            await("the old keeper is gone", () -> ProcessHandle.of(keeper).isEmpty());
-            assertMountsRight(mounts);
+            assertAllIsRight();
+            assertThat(mounts.warnings().acknowledge()).isEqualTo(1);
+            assertThat(mounts.warnings().list()).isEmpty();
           });
     }
   }
 
   @Test
-  void anOrderlyEndLeavesNothing() throws Exception {
+  void aPoisonedMountThatNobodyUsesKeepsItsCache() throws Exception {
+    Process serving = startServing();
+    readAndAwaitRecord("one", 0);
+    int keeper = keeperPid();
+    kill(serving);
+    killKeeper(keeper);
+
+    asSuccessor(
+        mounts -> {
+          await("it is mounted anew", () -> !mounts.status().isEmpty());
+          long before = origin.bodyBytes("one/blobs/");
+          assertGot("again", startReader("again", 0), 0);
+          assertThat(origin.bodyBytes("one/blobs/")).isEqualTo(before);
+          assertAllIsRight();
+        });
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"group", "mounts", "events"})
+  void brokenStateIsPutAsideAndSaid(String what) throws Exception {
+    Process serving = startServing();
+    int keeper = keeperPid();
+    kill(serving);
+    Path file = run.resolve(what);
+    if (what.equals("mounts")) {
+      try (var saved = Files.list(file)) {
+        file = saved.findFirst().orElseThrow();
+      }
+    }
+    Files.writeString(file, "nonsense");
+
+    try (CacheStore store = CacheStore.open(ROOT.directory().resolve("cache"));
+        Fetcher fetcher = new Fetcher();
+        Mounts mounts = Mounts.open(new Domains(store, fetcher), run, List.of())) {
+      if (what.equals("events")) {
+        assertAllIsRight();
+      } else {
+        assertThat(mounts.warnings().list()).isNotEmpty();
+        assertThat(file.resolveSibling(file.getFileName() + ".unreadable")).exists();
+        if (what.equals("mounts")) {
+          assertThat(mounts.status()).isEmpty();
+          // It is unknown what that mount reads, so its readers get errors.
+          Process reader = startReader("one", 0);
+          assertThat(reader.waitFor(30, TimeUnit.SECONDS)).isTrue();
+          assertThat(reader.exitValue()).isNotZero();
+        }
+      }
+      Run.program("umount", "-l", target.toString());
+      List<Path> unused = mounts.umountAll();
+    } finally {
+      Run.program("kill", "-9", Integer.toString(keeper));
+    }
+  }
+
+  @Test
+  void anOrderlyEndLeavesTheMountToASuccessor() throws Exception {
     Process serving = startServing();
     int keeper = keeperPid();
 
     serving.getOutputStream().close();
 
     assertThat(serving.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(ProcessHandle.of(keeper)).isEmpty();
-    assertThat(MountTable.read().topAt(target)).isNull();
-    assertThat(StateFile.find(run)).isEmpty();
+    assertThat(serving.exitValue()).isZero();
+    assertThat(MountTable.read().topAt(target)).isNotNull();
+    assertThat(ProcessHandle.of(keeper)).isPresent();
+    Process reader = startReader("late", 3 << 20);
+    awaitWaiting(reader);
+    asSuccessor(
+        mounts -> {
+          assertGot("late", reader, 3 << 20);
+          assertAllIsRight();
+        });
+  }
+
+  @Test
+  void aKeeperEndsByItselfWhenNothingIsMountedAnyMore() throws Exception {
+    Process serving = startServing();
+    int keeper = keeperPid();
+    kill(serving);
+
+    Run.ok("umount", target.toString());
+
+    await("the keeper has ended", () -> ProcessHandle.of(keeper).isEmpty());
+    asSuccessor(mounts -> assertThat(mounts.status()).isEmpty());
   }
 }

@@ -3,6 +3,7 @@ package dev.aquifer.mount;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.Fanotify;
 import java.io.Closeable;
 import java.io.IOException;
@@ -53,7 +54,9 @@ class FanotifyServerTest {
     raw = RawErofs.make(tree, ROOT.make("raw"), 4096);
     blob = keep(new FakeBlob(raw.blob(), ROOT.directory().resolve("lazy")));
     group = keep(Fanotify.open());
-    server = keep(FanotifyServer.start(group, "test-events"));
+    Journal journal = keep(Journal.create(ROOT.directory().resolve("events")));
+    server = keep(FanotifyServer.create(group, journal, "test-events"));
+    server.start();
     mountPoint = ROOT.make("mnt");
   }
 
@@ -89,8 +92,12 @@ class FanotifyServerTest {
   }
 
   private void mount(List<String> options) throws IOException {
-    TestMount mount = TestMount.of(raw.bootstrap(), List.of(blob.path()), options, mountPoint);
-    open.add(mount);
+    int view = server.openWatched(blob.path());
+    try {
+      open.add(TestMount.of(raw.bootstrap(), List.of(view), options, mountPoint));
+    } finally {
+      Descriptors.close(view);
+    }
   }
 
   private void assertReadsRight() throws IOException {
@@ -173,7 +180,7 @@ class FanotifyServerTest {
     assertReadsRight();
 
     assertThat(blob.asked).isEmpty();
-    assertThat(server.markedCount()).isEqualTo(1);
+    assertThat(server.incompleteCount()).isEqualTo(1);
   }
 
   @Test
@@ -312,62 +319,83 @@ class FanotifyServerTest {
   @Test
   void aMarkedFileThatNoMountUsesIsDenied() throws Exception {
     Path stray = Files.write(ROOT.directory().resolve("stray"), new byte[8192]);
-    int fd = dev.aquifer.linux.Descriptors.openForReading(stray);
-    group.mark(fd, stray);
+    int fd = Descriptors.openForReading(stray);
+    group.watch(fd, stray);
     try {
       assertThatThrownBy(() -> Files.readAllBytes(stray)).isInstanceOf(IOException.class);
     } finally {
-      group.unmark(fd, stray);
-      dev.aquifer.linux.Descriptors.close(fd);
+      group.unwatch(fd, stray);
+      Descriptors.close(fd);
     }
     assertThat(Files.readAllBytes(stray)).hasSize(8192);
   }
 
   @Test
-  void aCompleteFileIsNotMarked() throws Exception {
+  void aCompleteFileIsNotAskedAbout() throws Exception {
     blob.completeAll();
     blob.asked.clear();
     watchAndMount();
 
-    assertThat(server.markedCount()).isZero();
+    assertThat(server.incompleteCount()).isZero();
     assertReadsRight();
     assertThat(blob.asked).isEmpty();
   }
 
   @Test
-  void theMarkGoesWhenTheFileIsComplete() throws Exception {
+  void nobodyIsAskedAboutAFileThatBecameComplete() throws Exception {
     watchAndMount();
-    assertThat(server.markedCount()).isEqualTo(1);
-    assertThat(marksOf(group.fd())).isEqualTo(1);
+    assertThat(server.incompleteCount()).isEqualTo(1);
+    assertThat(marksOf(group.fd(), "mnt_id")).isEqualTo(1);
+    assertThat(marksOf(group.fd(), "ino")).isZero();
 
     blob.completeAll();
 
-    assertThat(server.markedCount()).isZero();
-    assertThat(marksOf(group.fd())).isZero();
+    assertThat(server.incompleteCount()).isZero();
+    assertThat(marksOf(group.fd(), "ino")).isEqualTo(1);
+    // A closed server answers nobody: whoever asked now would wait for ever.
+    server.close();
     assertReadsRight();
   }
 
-  /** Marks of the group as the kernel tells them. */
-  static long marksOf(int groupFd) throws IOException {
+  /** Marks of the group as the kernel tells them: mnt_id of mounts, ino of files. */
+  static long marksOf(int groupFd, String kind) throws IOException {
     return Files.readAllLines(Path.of("/proc/self/fdinfo/" + groupFd)).stream()
-        .filter(line -> line.startsWith("fanotify ino:"))
+        .filter(line -> line.startsWith("fanotify " + kind + ":"))
         .count();
   }
 
   @Test
-  void theMarkGoesWithTheLastUser() throws Exception {
+  void marksGoWithTheirUsers() throws Exception {
     Closeable first = server.watch(blob, Prefetch.NONE);
     Closeable second = server.watch(blob, Prefetch.parse("4M"));
-    assertThat(marksOf(group.fd())).isEqualTo(1);
-
+    mount(List.of());
+    blob.completeAll();
     first.close();
     first.close();
-    assertThat(server.markedCount()).isEqualTo(1);
-    assertThat(marksOf(group.fd())).isEqualTo(1);
+    assertThat(server.incompleteCount()).isZero();
+    assertThat(marksOf(group.fd(), "ino")).isEqualTo(1);
 
     second.close();
-    assertThat(server.markedCount()).isZero();
-    assertThat(marksOf(group.fd())).isZero();
+    assertThat(marksOf(group.fd(), "ino")).isZero();
+    assertThat(marksOf(group.fd(), "mnt_id")).isEqualTo(1);
+
+    open.removeLast().close();
+    await("the mount's mark is gone", () -> marksOfQuietly() == 0);
+  }
+
+  private long marksOfQuietly() {
+    try {
+      return marksOf(group.fd(), "mnt_id");
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** The name of a blob's file by which the kernel asks, for other processes. */
+  private String watched(FakeBlob file) throws IOException {
+    int view = server.openWatched(file.path());
+    open.add(() -> Descriptors.close(view));
+    return "/proc/" + ProcessHandle.current().pid() + "/fd/" + view;
   }
 
   @Test
@@ -391,7 +419,7 @@ class FanotifyServerTest {
     }
     try (FakeBlob odd = new FakeBlob(full, ROOT.directory().resolve("odd-lazy"));
         Closeable watch = server.watch(odd, Prefetch.NONE)) {
-      String read = Run.ok("sh", "-c", "cksum < " + odd.path());
+      String read = Run.ok("sh", "-c", "cksum < " + watched(odd));
 
       assertThat(read).isEqualTo(Run.ok("sh", "-c", "cksum < " + full));
       assertThat(odd.asked)
@@ -414,7 +442,7 @@ class FanotifyServerTest {
     }
     try (FakeBlob big = new FakeBlob(full, ROOT.directory().resolve("big-lazy"));
         Closeable watch = server.watch(big, Prefetch.NONE)) {
-      String read = Run.ok("sh", "-c", "tail -c 1 " + big.path() + " | od -An -tu1");
+      String read = Run.ok("sh", "-c", "tail -c 1 " + watched(big) + " | od -An -tu1");
 
       assertThat(read.strip()).isEqualTo("42");
     }
@@ -469,13 +497,15 @@ class FanotifyServerTest {
   @Test
   void flagsReachTheKernel() throws Exception {
     blob.completeAll();
+    int fd = Descriptors.openForReading(blob.path());
     KernelMount kernel =
         KernelMount.create(
             raw.bootstrap().toString(),
-            List.of(blob.path()),
+            List.of(fd),
             Set.of(KernelFlag.NOSUID, KernelFlag.NODEV, KernelFlag.NOEXEC, KernelFlag.NOATIME),
             List.of());
     open.add(TestMount.attach(kernel, mountPoint));
+    Descriptors.close(fd);
 
     assertThat(Run.ok("findmnt", "-no", "VFS-OPTIONS", mountPoint.toString()).strip())
         .isEqualTo("ro,nosuid,nodev,noexec,noatime");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.blob.DomainStatus;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.testing.FaultyOrigin;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** A mount that fails half way takes back all that it did, and nothing else. */
 @Tag("root")
@@ -27,22 +28,36 @@ import org.junit.jupiter.params.provider.EnumSource;
 class MountFailureTest {
   @RegisterExtension static final MountRoot ROOT = new MountRoot();
 
-  private final AtomicReference<MountSteps> steps = new AtomicReference<>(step -> {});
+  /** Where a mount can fail, in order. */
+  static List<String> places() {
+    return List.of(
+        "mount-target",
+        "mount-join",
+        "mount-source",
+        "mount-bootstrap",
+        "mount-blobs",
+        "mount-watch",
+        "mount-create",
+        "mount-record",
+        "mount-attach");
+  }
+
   private Shop shop;
 
   @BeforeEach
   void open() throws Exception {
-    shop = new Shop(ROOT.directory(), step -> steps.get().reach(step));
+    shop = new Shop(ROOT.directory());
   }
 
   @AfterEach
   void close() throws Exception {
+    Failpoint.set(null);
     shop.close();
   }
 
-  private static MountSteps failAt(MountSteps.Step where, Throwable what) {
-    return step -> {
-      if (step == where) {
+  private static Failpoint.Hook failAt(String where, Throwable what) {
+    return place -> {
+      if (place.equals(where)) {
         switch (what) {
           case IOException e -> throw e;
           case RuntimeException e -> throw e;
@@ -59,7 +74,10 @@ class MountFailureTest {
   private World world() throws IOException {
     Path run = ROOT.directory().resolve("run");
     List<String> state = new java.util.ArrayList<>();
-    for (Path file : StateFile.find(run)) {
+    if (Files.exists(run.resolve("group"))) {
+      state.addAll(Files.readAllLines(run.resolve("group")));
+    }
+    for (Path file : shop.saved()) {
       state.addAll(Files.readAllLines(file));
     }
     return new World(
@@ -77,10 +95,10 @@ class MountFailureTest {
   }
 
   @ParameterizedTest
-  @EnumSource(MountSteps.Step.class)
-  void aFirstMountThatFailsLeavesNothing(MountSteps.Step step) throws Exception {
+  @MethodSource("places")
+  void aFirstMountThatFailsLeavesNothing(String place) throws Exception {
     World before = world();
-    steps.set(failAt(step, new IOException("injected")));
+    Failpoint.set(failAt(place, new IOException("injected")));
 
     assertThatThrownBy(() -> shop.mount("one", "a", "domain_id=shop")).hasMessage("injected");
 
@@ -88,10 +106,10 @@ class MountFailureTest {
     assertThat(after.mounts()).isEmpty();
     assertThat(after.members()).isEmpty();
     assertThat(after.erofs()).isEqualTo(before.erofs());
-    assertThat(after.state()).noneMatch(line -> line.startsWith("mount"));
+    assertThat(after.state()).isEmpty();
     assertThat(leftInRunDirectory()).isEmpty();
     assertThat(shop.target("a")).isEmptyDirectory();
-    steps.set(s -> {});
+    Failpoint.set(null);
     shop.mount("one", "a", "domain_id=shop");
     assertThat(shop.target("a").resolve("noise"))
         .hasSameBinaryContentAs(shop.tree.resolve("noise"));
@@ -99,19 +117,17 @@ class MountFailureTest {
 
   private List<Path> leftInRunDirectory() throws IOException {
     try (var paths = Files.list(ROOT.directory().resolve("run"))) {
-      return paths
-          .filter(path -> !path.getFileName().toString().matches("lock|mounts-[0-9]+"))
-          .toList();
+      return paths.filter(path -> !path.getFileName().toString().matches("events|mounts")).toList();
     }
   }
 
   @ParameterizedTest
-  @EnumSource(MountSteps.Step.class)
-  void aSecondMountThatFailsLeavesTheFirstAsItWas(MountSteps.Step step) throws Exception {
+  @MethodSource("places")
+  void aSecondMountThatFailsLeavesTheFirstAsItWas(String place) throws Exception {
     shop.mount("one", "a", "domain_id=shop,prefetch=0");
     World before = world();
     for (Throwable what : List.of(new IllegalStateException("bug"), new AssertionError("bug"))) {
-      steps.set(failAt(step, what));
+      Failpoint.set(failAt(place, what));
 
       assertThatThrownBy(() -> shop.mount("two", "b", "domain_id=shop,prefetch=all"))
           .isSameAs(what);
@@ -123,10 +139,10 @@ class MountFailureTest {
   }
 
   @ParameterizedTest
-  @EnumSource(MountSteps.Step.class)
-  void failingLeavesNoDescriptorOpen(MountSteps.Step step) throws Exception {
+  @MethodSource("places")
+  void failingLeavesNoDescriptorOpen(String place) throws Exception {
     // Once for what is made the first time and kept: connections, threads.
-    steps.set(failAt(step, new IOException("injected")));
+    Failpoint.set(failAt(place, new IOException("injected")));
     assertThatThrownBy(() -> shop.mount("one", "a", "")).hasMessage("injected");
     long before = descriptorsOfFiles();
 
@@ -160,9 +176,9 @@ class MountFailureTest {
   void theMountPointIsTakenWhileTheFirstIsStillBeingMade() throws Exception {
     CountDownLatch reached = new CountDownLatch(1);
     CountDownLatch go = new CountDownLatch(1);
-    steps.set(
-        step -> {
-          if (step == MountSteps.Step.BLOBS) {
+    Failpoint.set(
+        place -> {
+          if (place.equals("mount-blobs")) {
             reached.countDown();
             await(go);
           }
@@ -199,9 +215,9 @@ class MountFailureTest {
   void closingWaitsForAMountThatIsBeingMade() throws Exception {
     CountDownLatch reached = new CountDownLatch(1);
     CountDownLatch go = new CountDownLatch(1);
-    steps.set(
-        step -> {
-          if (step == MountSteps.Step.ATTACH) {
+    Failpoint.set(
+        place -> {
+          if (place.equals("mount-attach")) {
             reached.countDown();
             await(go);
           }
@@ -235,12 +251,12 @@ class MountFailureTest {
 
     assertThat(failure.get()).hasMessageContaining("is ending");
     assertThat(shop.domains.status()).isEmpty();
-    assertThat(StateFile.find(ROOT.directory().resolve("run"))).isEmpty();
+    assertThat(shop.saved()).isEmpty();
   }
 
   private boolean refuses() {
     try {
-      steps.set(step -> {});
+      Failpoint.set(null);
       shop.mount("two", "b", "fsid=b");
       throw new AssertionError("mounted while closing");
     } catch (IOException e) {

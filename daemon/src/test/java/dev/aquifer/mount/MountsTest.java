@@ -35,7 +35,7 @@ class MountsTest {
 
   @BeforeEach
   void open() throws Exception {
-    shop = new Shop(ROOT.directory(), step -> {});
+    shop = new Shop(ROOT.directory());
   }
 
   @AfterEach
@@ -449,39 +449,83 @@ class MountsTest {
 
   @Test
   void aClosedOneRefuses() throws Exception {
-    shop.mount("one", "a", "");
     shop.mounts.close();
 
-    assertThat(shop.target("a")).isEmptyDirectory();
     assertThatThrownBy(() -> shop.mount("one", "b", "")).hasMessageContaining("is ending");
   }
 
   @Test
-  void theRunDirectoryIsForOne() {
-    assertThatThrownBy(() -> Mounts.open(shop.domains, ROOT.directory().resolve("run")))
-        .isInstanceOf(RefusedException.class)
-        .hasMessageContaining("another aquifer process uses it");
+  void aKeeperIsThereAsLongAsSomethingIsMounted() throws Exception {
+    Path group = ROOT.directory().resolve("run/group");
+    assertThat(group).doesNotExist();
+    shop.mount("one", "a", "");
+    int keeper = SavedState.read(group, SavedGroup.class).keeperPid();
+    shop.mount("two", "b", "");
+    assertThat(shop.mounts.umount(shop.target("a"), false)).isNull();
+    assertThat(ProcessHandle.of(keeper)).isPresent();
+
+    assertThat(shop.mounts.umount(shop.target("b"), false)).isNull();
+
+    await("the keeper has ended", () -> ProcessHandle.of(keeper).isEmpty());
+    assertThat(group).doesNotExist();
   }
 
   @Test
   void aKeeperThatIsEndedFromOutsideIsReplaced() throws Exception {
     shop.mount("one", "a", "prefetch=0");
-    Path run = ROOT.directory().resolve("run");
-    Path before = StateFile.find(run).get(0);
-    int pid = StateFile.read(before).keeperPid();
+    Path group = ROOT.directory().resolve("run/group");
+    SavedGroup before = SavedState.read(group, SavedGroup.class);
 
-    Run.ok("sh", "-c", "kill -9 " + pid);
+    Run.ok("sh", "-c", "kill -9 " + before.keeperPid());
 
-    await("another keeper", () -> !stateFiles(run).isEmpty() && !stateFiles(run).contains(before));
-    assertThat(StateFile.read(StateFile.find(run).get(0)).mounts()).hasSize(1);
+    await("another keeper", () -> !read(group).equals(before));
+    assertThat(ProcessHandle.of(read(group).keeperPid())).isPresent();
     assertSameTree(shop.target("a"));
   }
 
-  private static List<Path> stateFiles(Path run) {
+  private static SavedGroup read(Path group) {
     try {
-      return StateFile.find(run);
+      return SavedState.read(group, SavedGroup.class);
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  @Test
+  void aSourceInAnAquiferMountIsRefused() throws Exception {
+    Path tree = ROOT.make("nested");
+    Run.ok("cp", "-a", ROOT.directory().resolve("images/one").toString(), tree.toString());
+    shop.raw("nested", tree)
+        .toImage(
+            ROOT.directory().resolve("images/nested"),
+            Shop.SPAN_BITS,
+            dev.aquifer.format.SpanCodec.PLAIN);
+    Path outer = shop.mount("nested", "a", "").target();
+
+    assertThatThrownBy(
+            () ->
+                shop.mounts.mount(
+                    MountSpec.of(
+                        outer.resolve("one").toString(),
+                        shop.target("b").toString(),
+                        "",
+                        ROOT.directory())))
+        .hasMessageContaining("lies in the mount at " + outer)
+        .hasMessageContaining("copy it to a disk");
+  }
+
+  @Test
+  void theQueryOfAUrlIsNotShown() throws Exception {
+    MountStatus status =
+        shop.mounts.mount(
+            MountSpec.of(
+                shop.origin.url() + "/one?token=secret",
+                shop.target("a").toString(),
+                "",
+                ROOT.directory()));
+
+    assertThat(status.source()).isEqualTo(shop.origin.url() + "/one");
+    assertThat(MountTable.read().topAt(status.target()).source()).doesNotContain("secret");
+    assertSameTree(status.target());
   }
 }

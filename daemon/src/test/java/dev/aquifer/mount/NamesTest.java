@@ -119,31 +119,69 @@ class NamesTest {
   }
 
   @Test
-  void stateFileGivesBackWhatWasWritten() throws Exception {
-    StateFile state =
-        new StateFile(
+  void savedStateGivesBackWhatWasWritten() throws Exception {
+    Path file = directory.resolve("erofs-7");
+    SavedMount.Origin origin = new SavedMount.Origin("http://h/x?t=1", "k", 7, "\"v\"");
+    SavedMount state =
+        new SavedMount(
             "boot-1",
-            47,
-            123456,
-            List.of(
-                new StateFile.Entry("erofs-7", "0:45", Path.of("/mnt/a b\n%")),
-                new StateFile.Entry("erofs-8", "0:46", Path.of("/mnt/ö"))),
-            List.of(Path.of("/cache/x y")));
+            "erofs-7",
+            "0:45",
+            "http://h/app",
+            "/mnt/a b\n%ö",
+            "domain_id=d,prefetch=0",
+            List.of("/x,y\"z"),
+            "fsid",
+            "2026-01-02T03:04:05Z",
+            "/cache/b",
+            12,
+            "{\"a\":1}",
+            List.of(new SavedMount.File("id", "/cache/x y", 3, 4, origin)));
 
-    state.write(directory);
+    SavedState.write(file, state);
 
-    assertThat(StateFile.find(directory)).containsExactly(StateFile.path(directory, 47));
-    assertThat(StateFile.read(StateFile.path(directory, 47))).isEqualTo(state);
+    assertThat(SavedState.read(file, SavedMount.class)).isEqualTo(state);
+    try (var files = Files.list(directory)) {
+      assertThat(files).containsExactly(file);
+    }
+  }
+
+  @Test
+  void savedStateThatIsNotWholeIsSaidAndPutAside() throws Exception {
+    Path file = directory.resolve("group");
+    SavedState.write(file, new SavedGroup("boot", 1, 2));
+    String text = Files.readString(file);
+    for (String broken :
+        List.of(
+            "",
+            "aquifer-mounts 1\n",
+            text.substring(0, text.length() - 1),
+            text.replace("boot\"", "toot\""),
+            text.substring(0, text.indexOf('\n')))) {
+      Files.writeString(file, broken);
+
+      assertThat(
+              org.assertj.core.api.Assertions.catchThrowable(
+                  () -> SavedState.read(file, SavedGroup.class)))
+          .isInstanceOf(java.io.IOException.class)
+          .hasMessageContaining(file.toString());
+    }
+    assertThat(SavedState.putAside(file)).hasFileName("group.unreadable").exists();
+    Files.writeString(file, "");
+    assertThat(SavedState.putAside(file)).hasFileName("group.unreadable-2").exists();
+    assertThat(file).doesNotExist();
   }
 
   @ParameterizedTest
-  @CsvSource({"other 1", "''", "'aquifer-mounts 1\nwobble'", "'aquifer-mounts 1\nkeeper x y'"})
-  void aStateFileThatIsNotOursIsRefused(String text) throws Exception {
-    Path file = Files.writeString(directory.resolve("mounts-1"), text);
+  @CsvSource({
+    "''",
+    "'domain_id=d,fsid=f,prefetch=0,nodev,nosuid,directio,cache_strategy=disabled'",
+    "'prefetch=all,noexec,noatime,nodiratime,strictatime,nosymfollow'",
+    "'prefetch=65536'"
+  })
+  void optionsSurviveAsText(String text) throws Exception {
+    MountOptions options = MountOptions.parse(text);
 
-    assertThat(org.assertj.core.api.Assertions.catchThrowable(() -> StateFile.read(file)))
-        .isInstanceOf(java.io.IOException.class)
-        .hasMessageContaining(file.toString())
-        .hasMessageContaining("expected what this version writes");
+    assertThat(MountOptions.parse(options.text())).isEqualTo(options);
   }
 }

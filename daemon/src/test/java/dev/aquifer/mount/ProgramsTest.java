@@ -35,7 +35,7 @@ class ProgramsTest {
 
   @BeforeEach
   void open() throws Exception {
-    shop = new Shop(ROOT.directory(), step -> {});
+    shop = new Shop(ROOT.directory());
   }
 
   @AfterEach
@@ -44,7 +44,7 @@ class ProgramsTest {
       Run.ok("umount", ROOT.directory().resolve("over").toString());
     }
     shop.close();
-    assertThat(StateFile.find(ROOT.directory().resolve("run"))).isEmpty();
+    assertThat(shop.saved()).isEmpty();
   }
 
   /** Java maps its class library and its virtual machine, and runs from both. */

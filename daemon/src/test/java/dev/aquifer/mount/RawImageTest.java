@@ -30,7 +30,7 @@ class RawImageTest {
 
   @BeforeEach
   void open() throws Exception {
-    shop = new Shop(ROOT.directory(), step -> {});
+    shop = new Shop(ROOT.directory());
     raw = shop.raw("r", shop.tree);
     Files.copy(raw.bootstrap(), ROOT.directory().resolve("images/boot.erofs"));
     Files.copy(raw.blob(), ROOT.directory().resolve("images/blob.img"));

@@ -37,7 +37,7 @@ final class Shop implements AutoCloseable {
 
   private final List<AutoCloseable> open = new ArrayList<>();
 
-  Shop(Path directory, MountSteps steps) throws Exception {
+  Shop(Path directory) throws Exception {
     this.directory = directory;
     this.tree = Files.createDirectories(directory.resolve("tree"));
     fill(tree, 1);
@@ -56,7 +56,7 @@ final class Shop implements AutoCloseable {
     fetcher = new Fetcher();
     open.add(fetcher);
     domains = new Domains(store, fetcher);
-    mounts = Mounts.open(domains, directory.resolve("run"), steps);
+    mounts = openMounts();
   }
 
   private static void fill(Path tree, long seed) throws IOException {
@@ -96,8 +96,21 @@ final class Shop implements AutoCloseable {
         .orElseThrow();
   }
 
+  /** As a daemon would that is started here. */
+  Mounts openMounts() throws IOException {
+    return Mounts.open(domains, directory.resolve("run"), List.of());
+  }
+
+  /** The files that tell a successor of mounts. */
+  List<Path> saved() throws IOException {
+    try (var files = Files.list(directory.resolve("run").resolve("mounts"))) {
+      return files.toList();
+    }
+  }
+
   @Override
   public void close() throws Exception {
+    List<Path> unused = mounts.umountAll();
     mounts.close();
     for (AutoCloseable resource : open.reversed()) {
       resource.close();

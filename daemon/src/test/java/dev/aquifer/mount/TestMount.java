@@ -10,9 +10,9 @@ import java.util.Set;
 
 /** A kernel mount by hand, without {@link Mounts}. Closing unmounts it. */
 record TestMount(Path target, String kernelName) implements Closeable {
-  static TestMount of(Path bootstrap, List<Path> devices, List<String> options, Path target)
+  static TestMount of(Path bootstrap, List<Integer> deviceFds, List<String> options, Path target)
       throws IOException {
-    return attach(KernelMount.create(bootstrap.toString(), devices, Set.of(), options), target);
+    return attach(KernelMount.create(bootstrap.toString(), deviceFds, Set.of(), options), target);
   }
 
   static TestMount attach(KernelMount kernel, Path target) throws IOException {

@@ -1,0 +1,238 @@
+package dev.aquifer.mount;
+
+import dev.aquifer.blob.Backend;
+import dev.aquifer.blob.Domains;
+import dev.aquifer.linux.Descriptors;
+import dev.aquifer.linux.Descriptors.FileId;
+import dev.aquifer.linux.ErrnoException;
+import dev.aquifer.linux.Fanotify;
+import dev.aquifer.linux.MountCalls;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What an earlier daemon left mounted, and what becomes of it:
+ *
+ * <ul>
+ *   <li>Its keeper lives: the mount is taken over. No reader notices more than a pause.
+ *   <li>The keeper is gone, too: the kernel may have handed out zeros, and they may be in its page
+ *       cache. The mount is <em>poisoned</em>: hidden at once and mounted anew; who still has files
+ *       open in the old one gets errors from now on.
+ *   <li>It can't be taken over, such as for a cache that was removed: its readers are denied, as
+ *       any unknown file's are, and it is mounted anew.
+ * </ul>
+ *
+ * <p>Used by one thread.
+ */
+final class Recovery implements Closeable {
+  private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
+
+  /** How long the kernel has to drop what was hidden, if no program uses it. */
+  private static final long PATIENCE_NANOS = 1_000_000_000L;
+
+  private final Domains domains;
+  private final ServedGroup groups;
+  private final Path directory;
+  private final Warnings warnings;
+  private final List<Mount> takenOver = new ArrayList<>();
+  private final List<MountSpec> toMountAnew = new ArrayList<>();
+  private final Undo deniers = new Undo();
+  private @Nullable Fanotify denier;
+
+  Recovery(Domains domains, ServedGroup groups, Path runDirectory, Warnings warnings) {
+    this.domains = domains;
+    this.groups = groups;
+    this.directory = runDirectory.resolve("mounts");
+    this.warnings = warnings;
+  }
+
+  /** Where the state of the mount with this kernel's name is. */
+  static Path file(Path runDirectory, String kernelName) {
+    return runDirectory.resolve("mounts").resolve(kernelName);
+  }
+
+  /** Deals with all that is there. */
+  void run() throws IOException {
+    Files.createDirectories(directory);
+    try (var files = Files.newDirectoryStream(directory, "erofs-*[0-9]")) {
+      for (Path file : files) {
+        recover(file);
+      }
+    }
+  }
+
+  /** The mounts that are served on; they watch their files already. */
+  List<Mount> takenOver() {
+    return takenOver;
+  }
+
+  /** What is hidden and to be mounted again. */
+  List<MountSpec> toMountAnew() {
+    return toMountAnew;
+  }
+
+  private void recover(Path file) throws IOException {
+    SavedMount saved;
+    try {
+      saved = SavedState.read(file, SavedMount.class);
+    } catch (IOException e) {
+      warnings.add(
+          "%s: put aside as %s: readers of that mount get errors: unmount it and mount it anew"
+              .formatted(Denial.reason(e), SavedState.putAside(file)));
+      return;
+    }
+    if (!saved.bootId().equals(groups.bootId()) || !KernelMount.isAlive(saved.kernelName())) {
+      Files.delete(file);
+    } else if (groups.isTakenOver()) {
+      takeOver(saved, file);
+    } else {
+      replacePoisoned(saved, file);
+    }
+  }
+
+  private void takeOver(SavedMount saved, Path file) throws IOException {
+    Mount mount = null;
+    try {
+      MountSpec spec = saved.spec();
+      mount = new Mount(spec, spec.target(), saved.fsid());
+      serve(mount, saved);
+      takenOver.add(mount);
+      LOG.info("taken over {} at {}", ShownSource.safe(saved.source()), saved.target());
+    } catch (IOException | RuntimeException e) {
+      if (mount != null) {
+        mount.held.closeAfter(e);
+      }
+      warnings.add(
+          "%s: could not be taken over from an earlier daemon: %s: programs that have files open there get errors: restart them"
+              .formatted(saved.target(), Denial.reason(e)));
+      replace(saved, file);
+    }
+  }
+
+  private void serve(Mount mount, SavedMount saved) throws IOException {
+    Undo origins = mount.held.add(new Undo());
+    var lease =
+        mount.held.add(domains.join(mount.spec.domainId(), mount.fsid, mount.target.toString()));
+    PreparedImage image = saved.reopen(location -> origins.add(Backend.reopen(location)), lease);
+    for (PreparedImage.Device device : image.devices()) {
+      if (device.blob() != null) {
+        mount.held.add(groups.server().watch(LazyFile.of(device.blob()), mount.spec.prefetch()));
+      }
+    }
+    mount.made = new Mount.Made(image, saved.kernelName(), saved.device(), saved.sinceTime());
+    mount.phase =
+        MountTable.read().hasErofs(saved.device(), mount.target)
+            ? Mount.Phase.MOUNTED
+            : Mount.Phase.LINGERING;
+  }
+
+  private void replacePoisoned(SavedMount saved, Path file) throws IOException {
+    warnings.add(
+        "%s: was left by a daemon that was killed together with its keeper: programs that read there since then may have got zeros: restart them. What they still have open gives errors from now on"
+            .formatted(saved.target()));
+    // First of all: from here on no more zeros.
+    for (SavedMount.File device : saved.files()) {
+      change(device, fd -> denier().watch(fd, Path.of(device.path())));
+    }
+    replace(saved, file);
+    boolean isDropped = isDropped(saved.kernelName());
+    for (SavedMount.File device : saved.files()) {
+      Path path = Path.of(device.path());
+      if (isDropped) {
+        change(device, fd -> denier().unwatch(fd, path));
+      } else if (saved.manifest() != null || device.origin() != null) {
+        // Who still reads from it is denied, so the new mount needs another one.
+        Files.deleteIfExists(path);
+      }
+    }
+  }
+
+  private interface Change {
+    void make(int fd) throws IOException;
+  }
+
+  /** Changes what is asked about a file, if it is still the one that the file system reads. */
+  private static void change(SavedMount.File file, Change change) {
+    Path path = Path.of(file.path());
+    try {
+      int fd = Descriptors.openForReading(path);
+      try {
+        if (Descriptors.fileId(fd).equals(new FileId(file.deviceNumber(), file.inode()))) {
+          change.make(fd);
+        }
+      } finally {
+        Descriptors.close(fd);
+      }
+    } catch (IOException e) {
+      LOG.error("{}: {}", path, Denial.reason(e));
+    }
+  }
+
+  private Fanotify denier() throws IOException {
+    Fanotify group = denier;
+    if (group == null) {
+      group = deniers.add(Fanotify.open());
+      Path path = directory.resolveSibling("events-denied");
+      Journal journal = deniers.add(Journal.create(path));
+      // It knows of no file, so it denies everything.
+      FanotifyServer server = deniers.add(FanotifyServer.create(group, journal, "aquifer-denier"));
+      server.start();
+      denier = group;
+    }
+    return group;
+  }
+
+  private void replace(SavedMount saved, Path file) throws IOException {
+    Path target = Path.of(saved.target());
+    MountTable.Entry top = MountTable.read().topAt(target);
+    if (top != null && top.type().equals("erofs") && top.device().equals(saved.device())) {
+      try {
+        MountCalls.umount(target, true);
+        toMountAnew.add(saved.spec());
+      } catch (ErrnoException e) {
+        LOG.error("{}: left by an earlier daemon: {}", target, e.getMessage());
+      }
+    }
+    Files.deleteIfExists(file);
+  }
+
+  private static boolean isDropped(String kernelName) {
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    while (KernelMount.isAlive(kernelName)) {
+      if (System.nanoTime() > deadline) {
+        return false;
+      }
+      // The kernel tells nobody when it drops a file system.
+      LockSupport.parkNanos(5_000_000);
+    }
+    return true;
+  }
+
+  /** Stops denying. */
+  @Override
+  public void close() throws IOException {
+    deniers.close();
+  }
+
+  /** Removes what a killed daemon was about to use and nobody knows of. */
+  static void sweep(Path runDirectory) throws IOException {
+    try (var left = Files.newDirectoryStream(runDirectory, "source-*")) {
+      for (Path path : left) {
+        try {
+          ShownSource.remove(path);
+        } catch (NoSuchFileException e) {
+          // Somebody else did.
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,145 @@
+package dev.aquifer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** One daemon after the other, by the script: ended, replaced, killed; a mount outlives them. */
+@Tag("root")
+@Tag("slow")
+class SuccessionTest {
+  private static final int SIZE = 24 << 20;
+
+  private DaemonHome home;
+  private byte[] data;
+  private Path target;
+
+  @BeforeEach
+  void open() throws IOException {
+    home = DaemonHome.create();
+    Path source = home.scratch.directory("source");
+    data = new byte[SIZE];
+    new Random(3).nextBytes(data);
+    Files.write(source.resolve("data"), data);
+    assertThat(Program.run("build", source, "-o", home.directory.resolve("image")).exitCode())
+        .isZero();
+    target = home.scratch.directory("mnt");
+  }
+
+  @AfterEach
+  void close() throws IOException {
+    if (home != null) {
+      home.close();
+    }
+  }
+
+  private void mount() throws Exception {
+    Program.Outcome mount = home.run("mount", "image", target, "-o", "prefetch=0");
+    assertThat(mount.exitCode()).as(mount.err()).isZero();
+  }
+
+  /** Reads all of it again and again, by another process, until it is told to end. */
+  private Process startReading() throws IOException {
+    return home.scratch.start(
+        new ProcessBuilder(
+                "sh",
+                "-c",
+                "while [ ! -e \"$2\" ]; do cmp \"$0\" \"$1\" || exit 1; echo 1 >/proc/sys/vm/drop_caches; done",
+                home.directory.resolve("source/data").toString(),
+                target.resolve("data").toString(),
+                home.directory.resolve("enough").toString())
+            .redirectErrorStream(true)
+            .redirectOutput(home.directory.resolve("reading").toFile()));
+  }
+
+  private void assertReadRight(Process reading) throws Exception {
+    Files.createFile(home.directory.resolve("enough"));
+    assertThat(reading.waitFor()).as(Files.readString(home.directory.resolve("reading"))).isZero();
+  }
+
+  @Test
+  void mountsOutliveADaemonThatIsToldToEnd() throws Exception {
+    Process first = home.startDaemon();
+    mount();
+    assertThat(DaemonHome.end(first, "TERM")).isZero();
+    assertThat(home.mounts()).containsExactly(target.toString());
+    Process reading = startReading();
+    Files.delete(home.directory.resolve("daemon.out"));
+
+    Process second = home.startDaemon();
+
+    assertReadRight(reading);
+    assertThat(home.run("status").out()).contains(target.toString(), "mounted");
+    assertThat(DaemonHome.end(second, "TERM")).isZero();
+    Files.delete(home.directory.resolve("daemon.out"));
+    // Whoever mounts next brings a daemon back, and with it what is mounted.
+    home.scratch.directory("other");
+    assertThat(home.run("mount", "image", "other").exitCode()).isZero();
+    assertThat(target.resolve("data")).hasBinaryContent(data);
+    assertThat(home.run("daemon", "--stop").out()).contains("2 unmounted");
+  }
+
+  @Test
+  void aDaemonUnmountsAtItsEndIfAsked() throws Exception {
+    Process daemon = home.start("daemon.out", "daemon", "--unmount");
+    Program.await("ready", () -> Program.has(home.directory.resolve("daemon.out"), "ready"));
+    mount();
+
+    assertThat(DaemonHome.end(daemon, "TERM")).isZero();
+
+    assertThat(home.mounts()).isEmpty();
+  }
+
+  @Test
+  void aDaemonIsReplacedUnderItsReaders() throws Exception {
+    Process running = home.startDaemon();
+    mount();
+    Process reading = startReading();
+    for (int i = 0; i < 5; i++) {
+      String name = "daemon-" + i;
+      Process next = home.start(name, "daemon", "--replace");
+      Program.await("ready", () -> Program.has(home.directory.resolve(name), "ready"));
+      assertThat(running.waitFor()).isZero();
+      running = next;
+    }
+
+    assertReadRight(reading);
+    assertThat(home.run("status").out()).contains("process " + running.pid());
+    assertThat(home.run("daemon", "--stop").exitCode()).isZero();
+  }
+
+  @Test
+  void aKilledDaemonOfTheBackgroundComesBackByItself() throws Exception {
+    mount();
+    Process reading = startReading();
+    for (int i = 0; i < 3; i++) {
+      ProcessHandle daemon = home.background();
+      assertThat(daemon.destroyForcibly()).isTrue();
+      daemon.onExit().join();
+      Program.await("another daemon", () -> isAnother(daemon.pid()));
+    }
+
+    assertReadRight(reading);
+    assertThat(Files.readString(home.places.log())).contains("taken over");
+    assertThat(home.run("daemon", "--stop").exitCode()).isZero();
+    assertThat(home.mounts()).isEmpty();
+  }
+
+  private boolean isAnother(long pid) {
+    try {
+      return home.places.ownerPid().orElse(pid) != pid && home.run("status").exitCode() == 0;
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError(e);
+    }
+  }
+}
