@@ -30,6 +30,9 @@ public record Places(Path runDir, Path cacheDir) {
   /** A socket's path must fit into sockaddr_un, with its terminating zero (unix(7)). */
   private static final int MAX_SOCKET_PATH_BYTES = 107;
 
+  private static final Set<PosixFilePermission> OWNER_ALONE =
+      PosixFilePermissions.fromString("rwx------");
+
   /** Makes both paths absolute. */
   public Places {
     runDir = runDir.toAbsolutePath().normalize();
@@ -120,7 +123,7 @@ public record Places(Path runDir, Path cacheDir) {
   }
 
   /**
-   * Makes the run directory, for its owner alone, if it is not there.
+   * Makes the run directory, if it is not there, and closes it to all but its owner.
    *
    * @throws RefusedException EINVAL if the socket's path would be too long, EACCES if others could
    *     write to the directory
@@ -138,9 +141,7 @@ public record Places(Path runDir, Path cacheDir) {
       if (parent != null) {
         Files.createDirectories(parent);
       }
-      Files.createDirectories(
-          runDir,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Files.createDirectories(runDir, PosixFilePermissions.asFileAttribute(OWNER_ALONE));
     }
     // Whoever can write here could put a socket of their own in the daemon's place.
     Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(runDir);
@@ -152,5 +153,7 @@ public record Places(Path runDir, Path cacheDir) {
           "%s: others can write here: expected a run directory of yours with mode 0700"
               .formatted(runDir));
     }
+    // A socket is open to all for the moment between bind and chmod.
+    Files.setPosixFilePermissions(runDir, OWNER_ALONE);
   }
 }

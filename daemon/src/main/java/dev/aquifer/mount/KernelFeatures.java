@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param missing what is missing and what to do, in one sentence; null if all is there
  */
 public record KernelFeatures(boolean erofs, boolean preContent, @Nullable String missing) {
+  private static final long LEFT_MILLIS = 300_000;
   private static final String LINUX = "Linux " + System.getProperty("os.version", "");
 
   /** Whether lazy kernel mounts work. */
@@ -41,6 +42,7 @@ public record KernelFeatures(boolean erofs, boolean preContent, @Nullable String
     Path directory = null;
     try {
       Files.createDirectories(cacheDirectory);
+      sweep(cacheDirectory);
       directory = Files.createTempDirectory(cacheDirectory, ".probe-");
       return probeIn(directory, cacheDirectory);
     } catch (IOException e) {
@@ -118,6 +120,18 @@ public record KernelFeatures(boolean erofs, boolean preContent, @Nullable String
           LINUX + " has no pre-content events: lazy kernel mounts need Linux 6.14 or later";
       default -> "no pre-content events: " + e.getMessage();
     };
+  }
+
+  /** Removes what a killed process left here, some minutes ago. */
+  private static void sweep(Path cacheDirectory) throws IOException {
+    try (var left = Files.newDirectoryStream(cacheDirectory, ".probe-*")) {
+      for (Path directory : left) {
+        long made = Files.getLastModifiedTime(directory).toMillis();
+        if (made < System.currentTimeMillis() - LEFT_MILLIS) {
+          remove(directory);
+        }
+      }
+    }
   }
 
   private static void remove(Path directory) {

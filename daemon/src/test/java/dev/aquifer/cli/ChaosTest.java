@@ -30,11 +30,11 @@ class ChaosTest {
 
       Program.Outcome outcome =
           Program.execute(
-              home.directory, environment, chaos, "--kills", "5", "--size", "64", "--json");
+              home.directory, environment, chaos, "--kills", "3", "--size", "48", "--json");
 
       assertThat(outcome.exitCode()).as(outcome.err() + outcome.out()).isZero();
       JsonNode result = new ObjectMapper().readTree(outcome.out());
-      assertThat(result.path("kills").asInt()).isEqualTo(5);
+      assertThat(result.path("kills").asInt()).isEqualTo(3);
       assertThat(result.path("reads").asInt()).isPositive();
       for (String zero : new String[] {"wrongBytes", "readerErrors", "stuckReaders", "warnings"}) {
         assertThat(result.path(zero).asInt(-1)).as(zero).isZero();
