@@ -170,6 +170,10 @@ final class Keeper implements Closeable {
     return processFd;
   }
 
+  boolean hasEnded() throws ErrnoException {
+    return awaitEnd(0);
+  }
+
   /**
    * The group that it holds, for this process, too; null if it has ended meanwhile.
    *
@@ -204,7 +208,8 @@ final class Keeper implements Closeable {
   public void close() {
     try {
       Processes.kill(processFd);
-      awaitEnd();
+      // A process that was killed ends at once; the limit is for a machine in trouble.
+      boolean unused = awaitEnd(5_000);
     } catch (ErrnoException e) {
       // It has ended by itself.
     }
@@ -215,12 +220,11 @@ final class Keeper implements Closeable {
     Descriptors.close(processFd);
   }
 
-  private void awaitEnd() throws ErrnoException {
+  private boolean awaitEnd(int millis) throws ErrnoException {
     try (var arena = java.lang.foreign.Arena.ofConfined()) {
       var poll = new Descriptors.PollSet(arena, 1);
       poll.set(0, processFd, Descriptors.POLLIN);
-      // A process that was killed ends at once; the limit is for a machine in trouble.
-      int unused = poll.await(5_000);
+      return poll.await(millis) > 0;
     }
   }
 }

@@ -506,7 +506,6 @@ public final class Mounts implements Closeable {
 
     @Override
     public void keeperEnded() throws IOException {
-      LOG.warn("the keeper was ended from outside; starting another");
       groups.replaceEnded();
     }
   }

@@ -168,10 +168,11 @@ final class ServedGroup {
     }
   }
 
-  /** Starts another keeper for one that has ended. */
+  /** Starts another keeper if the one there should be was ended from outside. */
   void replaceEnded() throws IOException {
     synchronized (recording) {
-      if (keeper != null && !isClosed) {
+      if (keeper != null && !isClosed && keeper.hasEnded()) {
+        LOG.warn("the keeper was ended from outside; starting another");
         replace(keeper);
       }
     }

@@ -1,0 +1,198 @@
+package dev.aquifer.mount;
+
+import static dev.aquifer.mount.FanotifyServerTest.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.aquifer.io.Failpoint;
+import dev.aquifer.testing.FaultyOrigin;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every step on the way of a byte goes wrong in every way, in a first mount and in a second one of
+ * a domain: the mount fails or its readers get errors, never a wrong byte; and as soon as nothing
+ * is wrong any more all is right, and at the end nothing is left.
+ */
+@Tag("root")
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class FaultMatrixTest {
+  @RegisterExtension static final MountRoot ROOT = new MountRoot();
+
+  private final CountDownLatch go = new CountDownLatch(1);
+  private Shop shop;
+  private byte[] noise;
+
+  @BeforeEach
+  void open() throws Exception {
+    shop = new Shop(ROOT.directory());
+    noise = Files.readAllBytes(shop.tree.resolve("noise"));
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    go.countDown();
+    Failpoint.set(null);
+    shop.close();
+  }
+
+  private enum Kind {
+    FAIL,
+    SHORT,
+    SLOW,
+    WRONG,
+    HANG
+  }
+
+  /** Where and how: what the origin is asked for, or the name of a failpoint. */
+  static Stream<Arguments> faults() {
+    List<Arguments> faults = new ArrayList<>();
+    for (boolean isSecond : new boolean[] {false, true}) {
+      for (String object : List.of("index.json", "blobs/")) {
+        for (Kind kind : Kind.values()) {
+          faults.add(Arguments.of(object, kind, isSecond));
+        }
+      }
+      for (String place :
+          List.of(
+              "request-sent",
+              "bytes-in",
+              "verified",
+              "written",
+              "durable",
+              "bit-set",
+              "record",
+              "journalled")) {
+        faults.add(Arguments.of(place, Kind.FAIL, isSecond));
+      }
+    }
+    return faults.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("faults")
+  void noFaultGivesAWrongByte(String where, Kind kind, boolean isSecond) throws Exception {
+    if (isSecond) {
+      shop.mount("one", "a", "domain_id=shop,prefetch=0");
+    }
+    String image = isSecond ? "two" : "one";
+    begin(where, kind, image);
+
+    mountAndRead(image, kind);
+    go.countDown();
+    shop.origin.heal();
+    Failpoint.set(null);
+
+    if (shop.mounts.status().stream().noneMatch(mount -> mount.target().endsWith("b"))) {
+      shop.mount(image, "b", "domain_id=shop,prefetch=0");
+    }
+    assertThat(Files.readAllBytes(shop.target("b").resolve("noise"))).isEqualTo(noise);
+    assertThat(shop.target("b").resolve("text")).hasSameBinaryContentAs(shop.tree.resolve("text"));
+    if (isSecond) {
+      assertThat(Files.readAllBytes(shop.target("a").resolve("noise"))).isEqualTo(noise);
+    }
+    assertThat(shop.mounts.umountAll()).isEmpty();
+    await("the domain is gone", () -> shop.domains.status().isEmpty());
+    Path group = ROOT.directory().resolve("run/group");
+    await("the keeper is gone", () -> !Files.exists(group));
+    assertThat(shop.saved()).isEmpty();
+    assertThat(openDataFiles()).isZero();
+  }
+
+  private void begin(String where, Kind kind, String image) {
+    if (!where.equals("index.json") && !where.equals("blobs/")) {
+      AtomicInteger left = new AtomicInteger(3);
+      Failpoint.set(
+          place -> {
+            if (place.equals(where) && left.getAndDecrement() > 0) {
+              throw new IOException("injected at " + place);
+            }
+          });
+      return;
+    }
+    var asked = FaultyOrigin.path(image + "/" + where);
+    switch (kind) {
+      case FAIL -> shop.origin.fault(asked, answer -> answer.status = 404);
+      case SHORT -> shop.origin.fault(2, asked, answer -> answer.cutAfter = 10);
+      case SLOW -> shop.origin.delayMillis(50);
+      case WRONG -> shop.origin.fault(asked, answer -> answer.flipAt = answer.bodyOffset);
+      case HANG -> shop.origin.fault(asked, answer -> answer.beforeHeaders = this::awaitGo);
+    }
+  }
+
+  private void awaitGo() {
+    try {
+      assertThat(go.await(60, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Each ends in an error, or with the right bytes; what hangs goes on when the fault is over. */
+  private void mountAndRead(String image, Kind kind) throws Exception {
+    Thread worker =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  try {
+                    MountStatus unused = shop.mount(image, "b", "domain_id=shop,prefetch=0");
+                  } catch (IOException e) {
+                    // Refused.
+                  }
+                });
+    if (kind == Kind.HANG) {
+      // The origin was asked and says nothing: nobody must have got anything by then.
+      await("it hangs", () -> shop.origin.requests(image + "/") > 0);
+      go.countDown();
+    }
+    worker.join();
+    for (int at = 0; at < noise.length; at += 300_000) {
+      read(at);
+    }
+  }
+
+  private void read(int at) throws IOException {
+    Path file = shop.target("b").resolve("noise");
+    if (!Files.exists(file)) {
+      return;
+    }
+    byte[] piece;
+    try (var in = Files.newByteChannel(file)) {
+      var buffer = java.nio.ByteBuffer.allocate(4096);
+      in.position(at).read(buffer);
+      piece = Arrays.copyOf(buffer.array(), buffer.position());
+    } catch (IOException e) {
+      return;
+    }
+    assertThat(piece).isEqualTo(Arrays.copyOfRange(noise, at, at + piece.length));
+  }
+
+  private static long openDataFiles() throws IOException {
+    try (var fds = Files.list(Path.of("/proc/self/fd"))) {
+      return fds.filter(FaultMatrixTest::isDataFile).count();
+    }
+  }
+
+  private static boolean isDataFile(Path fd) {
+    try {
+      return Files.readSymbolicLink(fd).startsWith(ROOT.directory().resolve("cache/domains"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}
