@@ -121,11 +121,11 @@ final class Batch implements Callable<Batch> {
     }
   }
 
-  private static boolean isZero(MemorySegment blocks) {
+  /** Whether {@code bytes}, at least one, are all zeros. */
+  static boolean isZero(MemorySegment bytes) {
     // Equal to itself moved by one byte, and the first byte is zero.
-    return blocks.get(ValueLayout.JAVA_BYTE, 0) == 0
-        && MemorySegment.mismatch(blocks, 0, blocks.byteSize() - 1, blocks, 1, blocks.byteSize())
-            < 0;
+    return bytes.get(ValueLayout.JAVA_BYTE, 0) == 0
+        && MemorySegment.mismatch(bytes, 0, bytes.byteSize() - 1, bytes, 1, bytes.byteSize()) < 0;
   }
 
   long capacityBytes() {

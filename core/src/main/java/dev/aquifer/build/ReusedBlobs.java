@@ -15,7 +15,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
@@ -119,6 +121,17 @@ final class ReusedBlobs {
   /** Every chunk of file data in blobs once, sorted by where it lies. */
   private long[] chunks(Image image, int[] numbers) throws IOException {
     Longs found = new Longs();
+    for (long nid : files(image)) {
+      addFile(image, image.inode(nid), numbers, found);
+    }
+    return found.sortedDistinct();
+  }
+
+  /** The nids of all regular files, each once whatever the count of its names. */
+  private static long[] files(Image image) throws IOException {
+    Longs files = new Longs();
+    Set<Long> seen = new HashSet<>();
+    seen.add(image.root().nid());
     Deque<Inode> rest = new ArrayDeque<>();
     rest.push(image.root());
     while (!rest.isEmpty()) {
@@ -126,17 +139,28 @@ final class ReusedBlobs {
           .directory(rest.pop())
           .forEach(
               entry -> {
-                if (entry.type() == FileType.DIRECTORY) {
+                if (entry.type() == FileType.REGULAR) {
+                  files.add(entry.nid());
+                } else if (entry.type() == FileType.DIRECTORY) {
+                  // Without this an image of a few bytes could keep us busy for ever.
+                  if (!seen.add(entry.nid())) {
+                    throw new CorruptDataException(
+                        "%s: %s: this directory is also in another place: expected one place"
+                            .formatted(image.name(), entry));
+                  }
                   rest.push(image.inode(entry));
-                } else if (entry.type() == FileType.REGULAR) {
-                  addFile(image, image.inode(entry), numbers, found);
                 }
               });
     }
-    return found.sortedDistinct();
+    return files.sortedDistinct();
   }
 
   private void addFile(Image image, Inode file, int[] numbers, Longs found) throws IOException {
+    if (file.type() != FileType.REGULAR) {
+      throw new CorruptDataException(
+          "%s: inode nid %d: is a %s: a directory entry says regular file"
+              .formatted(image.name(), file.nid(), file.type()));
+    }
     long size = file.sizeBytes();
     int bits = ChunkMap.chunkBits(size, chunkBits);
     for (long at = 0; at < size; ) {
@@ -184,19 +208,23 @@ final class ReusedBlobs {
     }
   }
 
-  /** A list of longs. */
+  /** A set of longs. */
   private static final class Longs {
     private long[] values = new long[1024];
     private int count;
 
     void add(long value) {
       if (count == values.length) {
-        values = Arrays.copyOf(values, 2 * count);
+        // Files may share their chunks: what is there twice shall not need more and more memory.
+        dropRepeated();
+        if (count > values.length / 2) {
+          values = Arrays.copyOf(values, 2 * values.length);
+        }
       }
       values[count++] = value;
     }
 
-    long[] sortedDistinct() {
+    private void dropRepeated() {
       Arrays.sort(values, 0, count);
       int kept = 0;
       for (int i = 0; i < count; i++) {
@@ -204,7 +232,12 @@ final class ReusedBlobs {
           values[kept++] = values[i];
         }
       }
-      return Arrays.copyOf(values, kept);
+      count = kept;
+    }
+
+    long[] sortedDistinct() {
+      dropRepeated();
+      return Arrays.copyOf(values, count);
     }
   }
 
