@@ -31,7 +31,8 @@ public final class BlobUnpacker {
 
   /**
    * Writes the plain bytes of the blob in {@code object} to {@code output}, each span proven. The
-   * file appears under its name when it is whole, and not at all after an error or a signal.
+   * file appears under its name when it is whole, and not at all after an error or an interrupt of
+   * the calling thread.
    *
    * @param expectedId the blob's id, or null to take the object's word for it
    * @param force whether an existing regular file is replaced
@@ -54,8 +55,6 @@ public final class BlobUnpacker {
       String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
       Path temporary =
           absolute.resolveSibling("." + absolute.getFileName() + ".unpacking-" + random);
-      Thread hook = new Thread(() -> remove(temporary), "aquifer-unpack-cleanup");
-      Runtime.getRuntime().addShutdownHook(hook);
       try {
         copy(blob, temporary);
         Files.move(
@@ -64,8 +63,7 @@ public final class BlobUnpacker {
             StandardCopyOption.ATOMIC_MOVE,
             StandardCopyOption.REPLACE_EXISTING);
       } finally {
-        remove(temporary);
-        removeHook(hook);
+        Files.deleteIfExists(temporary);
       }
       BlobObject found = blob.blob();
       return new Result(found.table().id(), found.table().plainSizeBytes());
@@ -81,23 +79,6 @@ public final class BlobUnpacker {
         blob.read(done, step);
         file.write(done, step);
       }
-    }
-  }
-
-  private static void remove(Path temporary) {
-    try {
-      Files.deleteIfExists(temporary);
-    } catch (IOException e) {
-      System.getLogger(BlobUnpacker.class.getName())
-          .log(System.Logger.Level.WARNING, temporary + ": could not be removed: " + e);
-    }
-  }
-
-  private static void removeHook(Thread hook) {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The process is ending: the hook runs already.
     }
   }
 }

@@ -58,6 +58,7 @@ final class BootstrapOutput implements Closeable {
   }
 
   private void flush() throws IOException {
+    Waiting.checkInterrupt();
     MemorySegment bytes = buffer.asSlice(0, used);
     if (flushed == 0) {
       LittleEndian.put32(bytes, CHECKSUM_AT, checksum(bytes));

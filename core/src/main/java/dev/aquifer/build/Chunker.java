@@ -68,6 +68,7 @@ final class Chunker {
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
     for (Node node : tree.nodes()) {
+      Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
         count.source += node.sizeBytes();
         read(node);

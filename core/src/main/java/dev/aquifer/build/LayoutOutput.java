@@ -9,12 +9,10 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
@@ -22,29 +20,13 @@ import java.util.Deque;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * An OCI image layout that is being written: a hidden directory beside its final place, which it
- * takes when it is whole. If it never is, nothing is left of it, also when the process is told to
- * end.
+ * takes when it is whole. If it never is, closing leaves nothing of it. Used by one thread.
  */
 final class LayoutOutput implements Closeable {
-  private enum State {
-    /** Files are added. */
-    OPEN,
-    /** The directory is getting its final name: too late to give it up. */
-    COMMITTING,
-    /** It is there, or gone. */
-    DONE
-  }
-
-  private static final int DELETE_ATTEMPTS = 100;
-  private static final long COMMIT_SECONDS = 20;
-
   private final Path output;
   private final Path directory;
   private final boolean force;
@@ -52,9 +34,7 @@ final class LayoutOutput implements Closeable {
   /** Directories that were made on the way to the output, the outermost last. */
   private final Deque<Path> madeParents;
 
-  private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
-  private final CountDownLatch committed = new CountDownLatch(1);
-  private final Thread hook = new Thread(this::endProcess, "aquifer-build-cleanup");
+  private boolean isCommitted;
 
   private LayoutOutput(Path output, Path directory, boolean force, Deque<Path> madeParents) {
     this.output = output;
@@ -85,7 +65,6 @@ final class LayoutOutput implements Closeable {
       Path directory = parent.resolve("." + name + ".building-" + random);
       Files.createDirectory(directory);
       LayoutOutput layout = new LayoutOutput(absolute, directory, force, madeParents);
-      Runtime.getRuntime().addShutdownHook(layout.hook);
       try {
         Files.createDirectories(directory.resolve("blobs/sha256"));
       } catch (IOException e) {
@@ -217,24 +196,13 @@ final class LayoutOutput implements Closeable {
     } catch (IOException e) {
       throw OutputFile.failed(directory, e);
     }
-    if (!state.compareAndSet(State.OPEN, State.COMMITTING)) {
-      throw new IOException(output + ": the build was ended");
+    checkFree(output, output, force);
+    if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
+      replace();
+    } else {
+      move(directory, output);
     }
-    try {
-      checkFree(output, output, force);
-      if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
-        replace();
-      } else {
-        move(directory, output);
-      }
-      state.set(State.DONE);
-      madeParents.clear();
-    } catch (IOException e) {
-      state.set(State.OPEN);
-      throw e;
-    } finally {
-      committed.countDown();
-    }
+    isCommitted = true;
   }
 
   private void replace() throws IOException {
@@ -262,56 +230,18 @@ final class LayoutOutput implements Closeable {
   /** Removes what was not committed. */
   @Override
   public void close() throws IOException {
-    boolean isMine = state.compareAndSet(State.OPEN, State.DONE);
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The process is ending: the hook runs, and does what is to do.
-    }
-    if (isMine) {
+    if (!isCommitted) {
       delete(directory);
       removeParents(madeParents);
     }
   }
 
-  private void endProcess() {
-    try {
-      if (state.compareAndSet(State.OPEN, State.DONE)) {
-        delete(directory);
-        removeParents(madeParents);
-      } else if (state.get() == State.COMMITTING
-          && !committed.await(COMMIT_SECONDS, TimeUnit.SECONDS)) {
-        System.getLogger(LayoutOutput.class.getName())
-            .log(System.Logger.Level.WARNING, directory + ": could not be cleaned up");
-      }
-    } catch (IOException | InterruptedException e) {
-      System.getLogger(LayoutOutput.class.getName())
-          .log(System.Logger.Level.WARNING, directory + ": could not be cleaned up: " + e);
-    }
-  }
-
-  /** Removes a directory to which others may still be adding files. */
-  private static void delete(Path directory) throws IOException {
-    for (int attempt = 1; ; attempt++) {
-      try {
-        deleteOnce(directory);
-        return;
-      } catch (DirectoryNotEmptyException e) {
-        if (attempt == DELETE_ATTEMPTS) {
-          throw e;
-        }
-      }
-    }
-  }
-
-  private static void deleteOnce(Path path) throws IOException {
+  private static void delete(Path path) throws IOException {
     if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
       try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
         for (Path entry : entries) {
-          deleteOnce(entry);
+          delete(entry);
         }
-      } catch (NoSuchFileException e) {
-        // Gone already.
       }
     }
     Files.deleteIfExists(path);

@@ -56,6 +56,7 @@ final class OutputFile implements Closeable {
         switch (e) {
           case java.nio.file.AccessDeniedException _ -> "Permission denied";
           case java.nio.file.FileAlreadyExistsException _ -> "it exists already";
+          case java.nio.channels.ClosedByInterruptException _ -> "interrupted";
           case java.nio.file.NoSuchFileException _ -> "no such directory";
           case FileSystemException f when f.getReason() != null -> f.getReason();
           default -> String.valueOf(e.getMessage());

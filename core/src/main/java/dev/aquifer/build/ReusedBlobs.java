@@ -135,6 +135,7 @@ final class ReusedBlobs {
     Deque<Inode> rest = new ArrayDeque<>();
     rest.push(image.root());
     while (!rest.isEmpty()) {
+      Waiting.checkInterrupt();
       image
           .directory(rest.pop())
           .forEach(

@@ -54,6 +54,7 @@ final class TreeReader {
     Deque<Node.Directory> rest = new ArrayDeque<>();
     rest.push(root);
     while (!rest.isEmpty()) {
+      Waiting.checkInterrupt();
       Node.Directory directory = rest.pop();
       readDirectory(directory);
       for (int i = directory.children.length - 1; i >= 0; i--) {
