@@ -2,7 +2,9 @@ package dev.aquifer.build;
 
 import dev.aquifer.format.Descriptor;
 import dev.aquifer.format.ImageManifest;
+import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.FileSource;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
 import java.io.Closeable;
@@ -164,26 +166,35 @@ final class LayoutOutput implements Closeable {
 
   /**
    * Adds the object {@code descriptor} of another layout: as a link if that can be, else a copy.
+   * What came into this layout is then hashed, whatever the other one said of it.
+   *
+   * @throws CorruptDataException if it is not what {@code descriptor} says
    */
   void addObject(Path object, Descriptor descriptor) throws IOException {
     Path target = directory.resolve(descriptor.path());
     if (Files.exists(target)) {
       return;
     }
+    // A link to a symbolic link would be one itself, and lead nowhere.
+    Path file = object.toRealPath();
     try {
-      Files.createLink(target, object);
+      Files.createLink(target, file);
     } catch (FileSystemException | UnsupportedOperationException e) {
       // Another file system, or one without links, or no right to link it.
       try {
-        Files.copy(object, target);
+        Files.copy(file, target);
       } catch (IOException f) {
         throw OutputFile.failed(target, f);
       }
     }
-    if (Files.size(target) != descriptor.sizeBytes()) {
-      throw new IOException(
-          "%s: has %d bytes: expected %d"
-              .formatted(object, Files.size(target), descriptor.sizeBytes()));
+    try (FileSource added = FileSource.open(target)) {
+      Sha256 found = Sha256.hash(added);
+      if (added.sizeBytes() != descriptor.sizeBytes() || !found.equals(descriptor.digest())) {
+        throw new CorruptDataException(
+            "%s: has %d bytes with digest %s: expected %d bytes with %s"
+                .formatted(
+                    object, added.sizeBytes(), found, descriptor.sizeBytes(), descriptor.digest()));
+      }
     }
   }
 
