@@ -19,8 +19,6 @@ import java.util.concurrent.Callable;
 final class Batch implements Callable<Batch> {
   private static final int MAX_PIECES = 512;
   private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
-  private static final int DIGEST_LONGS = 4;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
   private final SourceTree source;
   private final MemorySegment buffer;
@@ -30,7 +28,7 @@ final class Batch implements Callable<Batch> {
   private final int[] starts = new int[MAX_PIECES + 1];
   private final boolean[] isInline = new boolean[MAX_PIECES];
   private final boolean[] isZero = new boolean[MAX_PIECES];
-  private final long[] digests = new long[MAX_PIECES * DIGEST_LONGS];
+  private final long[] digests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final byte[] digest = new byte[Sha256.SIZE_BYTES];
   private int count;
 
@@ -115,10 +113,7 @@ final class Batch implements Callable<Batch> {
     } catch (DigestException e) {
       throw new AssertionError("32 bytes are enough for a SHA-256", e);
     }
-    MemorySegment words = MemorySegment.ofArray(digest);
-    for (int i = 0; i < DIGEST_LONGS; i++) {
-      digests[piece * DIGEST_LONGS + i] = words.get(LONG, 8L * i);
-    }
+    DigestIndex.toLongs(digest, digests, digestAt(piece));
   }
 
   /** Whether {@code bytes}, at least one, are all zeros. */
@@ -163,7 +158,7 @@ final class Batch implements Callable<Batch> {
   }
 
   int digestAt(int piece) {
-    return piece * DIGEST_LONGS;
+    return piece * DigestIndex.DIGEST_LONGS;
   }
 
   /** The bytes of a piece. */

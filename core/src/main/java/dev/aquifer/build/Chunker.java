@@ -23,7 +23,7 @@ final class Chunker {
 
   private final SourceTree source;
   private final Spool spool;
-  private final ChunkIndex index;
+  private final DigestIndex index;
   private final BlobWriter blob;
   private final BuildOptions options;
   private final ExecutorService pool;
@@ -41,7 +41,7 @@ final class Chunker {
   Chunker(
       SourceTree source,
       Spool spool,
-      ChunkIndex index,
+      DigestIndex index,
       BlobWriter blob,
       BuildOptions options,
       ExecutorService pool,
@@ -176,7 +176,7 @@ final class Chunker {
       return;
     }
     long address = index.find(batch.digests(), batch.digestAt(piece));
-    if (address == ChunkIndex.ABSENT) {
+    if (address == DigestIndex.ABSENT) {
       address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
       index.put(batch.digests(), batch.digestAt(piece), address);
       count.unique += batch.lengthBytes(piece);

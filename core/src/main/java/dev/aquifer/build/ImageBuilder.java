@@ -124,7 +124,7 @@ public final class ImageBuilder {
     Arena arena = Arena.ofShared();
     Path object = layout.scratch("object");
     try (BlobWriter blob = new BlobWriter(object, options, pool, arena)) {
-      ChunkIndex index = new ChunkIndex();
+      DigestIndex index = new DigestIndex();
       ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
       DataCount count = new DataCount(reused.blobs().size());
       new Chunker(source, spool, index, blob, options, pool, arena, count).run(tree);

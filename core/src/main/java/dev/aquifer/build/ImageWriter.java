@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** Writes the bootstrap that an {@link ImagePlan} describes, front to back. */
 final class ImageWriter {
@@ -21,32 +22,30 @@ final class ImageWriter {
   private static final int INDEXES_AT_ONCE = 4096;
 
   private final ImagePlan plan;
-  private final Spool spool;
+
+  /** Null in a rehearsal: nothing is written, and the spool's bytes are left out. */
+  private final @Nullable Spool spool;
+
   private final int[] deviceOfBlob;
   private final String volumeName;
   private final UUID uuid;
   private final BootstrapOutput output;
 
-  /** Without a file: nothing is written, and the spool's bytes are left out. */
-  private final boolean isRehearsal;
-
   private long serial;
 
   private ImageWriter(
       ImagePlan plan,
-      Spool spool,
+      @Nullable Spool spool,
       int[] deviceOfBlob,
       String volumeName,
       UUID uuid,
-      BootstrapOutput output,
-      boolean isRehearsal) {
+      BootstrapOutput output) {
     this.plan = plan;
     this.spool = spool;
     this.deviceOfBlob = deviceOfBlob;
     this.volumeName = volumeName;
     this.uuid = uuid;
     this.output = output;
-    this.isRehearsal = isRehearsal;
   }
 
   /**
@@ -66,20 +65,18 @@ final class ImageWriter {
       throws IOException {
     UUID uuid = options.uuid();
     if (uuid == null) {
-      uuid = uuidOf(rehearse(plan, spool, deviceOfBlob, options), spoolDigest);
+      uuid = uuidOf(rehearse(plan, deviceOfBlob, options), spoolDigest);
     }
     try (BootstrapOutput output = new BootstrapOutput(file)) {
-      return new ImageWriter(plan, spool, deviceOfBlob, options.volumeName(), uuid, output, false)
-          .write();
+      return new ImageWriter(plan, spool, deviceOfBlob, options.volumeName(), uuid, output).write();
     }
   }
 
   /** The digest of all metadata; with the spool's it stands for the whole content. */
-  private static Sha256 rehearse(
-      ImagePlan plan, Spool spool, int[] deviceOfBlob, BuildOptions options) throws IOException {
+  private static Sha256 rehearse(ImagePlan plan, int[] deviceOfBlob, BuildOptions options)
+      throws IOException {
     try (BootstrapOutput output = new BootstrapOutput(null)) {
-      return new ImageWriter(
-              plan, spool, deviceOfBlob, options.volumeName(), new UUID(0, 0), output, true)
+      return new ImageWriter(plan, null, deviceOfBlob, options.volumeName(), new UUID(0, 0), output)
           .write();
     }
   }
@@ -104,7 +101,7 @@ final class ImageWriter {
     }
     output.padTo(plan.sharedXattrsAt());
     for (XattrTable.Entry xattr : plan.tree().xattrs().shared()) {
-      xattr.write(output.next(xattr.sizeBytes()), 0);
+      xattr.write(output.next(xattr.sizeBytes()), 0, spool);
     }
     for (Node node : plan.flat()) {
       output.padTo(node.startBlock * ImagePlan.BLOCK_BYTES);
@@ -201,7 +198,7 @@ final class ImageWriter {
     }
     int xattrBytes = node.xattrs.bodyBytes();
     if (xattrBytes > 0) {
-      node.xattrs.write(output.next(xattrBytes));
+      node.xattrs.write(output.next(xattrBytes), spool);
     }
     if (node.chunks != null) {
       output.padTo(node.nid * Slots.SLOT_BYTES + ImagePlan.chunkIndexOffset(node));
@@ -315,7 +312,7 @@ final class ImageWriter {
     if (node instanceof Node.Directory directory) {
       DirectoryBlocks blocks = new DirectoryBlocks(directory);
       blocks.write(blocks.count() - 1, dst);
-    } else if (!isRehearsal) {
+    } else if (spool != null) {
       spool.read(node.spooledAt, length, dst, 0);
     }
   }
@@ -329,7 +326,7 @@ final class ImageWriter {
     } else {
       int length = (int) node.sizeBytes();
       MemorySegment dst = output.next(length);
-      if (!isRehearsal) {
+      if (spool != null) {
         spool.read(node.spooledAt, length, dst, 0);
       }
     }

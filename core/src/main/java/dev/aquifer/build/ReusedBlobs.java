@@ -10,7 +10,6 @@ import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,7 +41,6 @@ final class ReusedBlobs {
   private static final int MAX_BLOBS = 1 << 14;
   private static final int BATCH_BYTES = 1 << 20;
   private static final int MAX_IN_FLIGHT = 4;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
   private final List<Blob> blobs = new ArrayList<>();
   private final int chunkBits;
@@ -57,7 +55,7 @@ final class ReusedBlobs {
    * @param chunkBits the size of chunk in which the new image is searched for equal data
    */
   static ReusedBlobs index(
-      List<ReuseImage> images, int chunkBits, ChunkIndex index, ExecutorService pool)
+      List<ReuseImage> images, int chunkBits, DigestIndex index, ExecutorService pool)
       throws IOException {
     ReusedBlobs reused = new ReusedBlobs(chunkBits);
     for (ReuseImage image : images) {
@@ -70,7 +68,7 @@ final class ReusedBlobs {
     return blobs;
   }
 
-  private void indexImage(ReuseImage image, ChunkIndex index, ExecutorService pool)
+  private void indexImage(ReuseImage image, DigestIndex index, ExecutorService pool)
       throws IOException {
     int[] numbers = new int[image.blobs().size()];
     for (int i = 0; i < numbers.length; i++) {
@@ -251,7 +249,7 @@ final class ReusedBlobs {
     Hashes(StoredBlob blob, long[] chunks) {
       this.blob = blob;
       this.chunks = chunks;
-      this.digests = new long[4 * chunks.length];
+      this.digests = new long[DigestIndex.DIGEST_LONGS * chunks.length];
     }
 
     @Override
@@ -271,18 +269,20 @@ final class ReusedBlobs {
                     .formatted(blob.name(), blob.sizeBytes(), position + bytes.byteSize()));
           }
           blob.read(position, bytes);
-          MemorySegment digest = MemorySegment.ofArray(Sha256.hash(bytes).bytes());
-          for (int word = 0; word < 4; word++) {
-            digests[4 * i + word] = digest.get(LONG, 8L * word);
-          }
+          DigestIndex.toLongs(Sha256.hash(bytes).bytes(), digests, digestAt(i));
         }
       }
       return this;
     }
 
-    void putInto(ChunkIndex index) {
+    private static int digestAt(int chunk) {
+      return chunk * DigestIndex.DIGEST_LONGS;
+    }
+
+    void putInto(DigestIndex index) {
       for (int i = 0; i < chunks.length; i++) {
-        index.put(digests, 4 * i, ChunkMap.address(Chunk.blob(chunks[i]), Chunk.block(chunks[i])));
+        index.put(
+            digests, digestAt(i), ChunkMap.address(Chunk.blob(chunks[i]), Chunk.block(chunks[i])));
       }
     }
   }

@@ -18,7 +18,7 @@ final class TreeReader {
   private final Spool spool;
   private final boolean takesXattrs;
   private final FileKey output;
-  private final XattrTable xattrs = new XattrTable();
+  private final XattrTable xattrs;
   private final List<Node> nodes = new ArrayList<>();
   private final Map<FileKey, Node> linked = new HashMap<>();
   private long regular;
@@ -30,6 +30,7 @@ final class TreeReader {
   private TreeReader(SourceTree source, Spool spool, boolean takesXattrs, FileKey output) {
     this.source = source;
     this.spool = spool;
+    this.xattrs = new XattrTable(spool);
     this.takesXattrs = takesXattrs;
     this.output = output;
   }
