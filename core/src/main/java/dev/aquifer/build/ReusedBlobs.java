@@ -14,8 +14,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -43,6 +45,7 @@ final class ReusedBlobs {
   private static final int MAX_IN_FLIGHT = 4;
 
   private final List<Blob> blobs = new ArrayList<>();
+  private final Map<Sha256, Integer> numbers = new HashMap<>();
   private final int chunkBits;
 
   private ReusedBlobs(int chunkBits) {
@@ -58,9 +61,12 @@ final class ReusedBlobs {
       List<ReuseImage> images, int chunkBits, DigestIndex index, ExecutorService pool)
       throws IOException {
     ReusedBlobs reused = new ReusedBlobs(chunkBits);
+    LongSet chunks = new LongSet();
     for (ReuseImage image : images) {
-      reused.indexImage(image, index, pool);
+      reused.addChunks(image, chunks);
     }
+    // Later images mostly have earlier ones' blobs: all chunks together, so that each is read once.
+    reused.hash(chunks.sorted(), index, pool);
     return reused;
   }
 
@@ -68,13 +74,7 @@ final class ReusedBlobs {
     return blobs;
   }
 
-  private void indexImage(ReuseImage image, DigestIndex index, ExecutorService pool)
-      throws IOException {
-    int[] numbers = new int[image.blobs().size()];
-    for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = number(image, i);
-    }
-    long[] chunks = chunks(image.image(), numbers);
+  private void hash(long[] chunks, DigestIndex index, ExecutorService pool) throws IOException {
     Deque<Future<Hashes>> inFlight = new ArrayDeque<>();
     try {
       for (int first = 0; first < chunks.length; ) {
@@ -100,34 +100,36 @@ final class ReusedBlobs {
     }
   }
 
+  /** Adds every chunk of file data in blobs of {@code image}. */
+  private void addChunks(ReuseImage image, LongSet chunks) throws IOException {
+    int[] numberOfDevice = new int[image.blobs().size()];
+    for (int i = 0; i < numberOfDevice.length; i++) {
+      numberOfDevice[i] = number(image, i);
+    }
+    for (long nid : files(image.image())) {
+      addFile(image.image(), image.image().inode(nid), numberOfDevice, chunks);
+    }
+  }
+
   /** A blob that several images have gets one number. */
   private int number(ReuseImage image, int device) throws IOException {
     StoredBlob stored = image.blobs().get(device);
-    Sha256 id = stored.blob().table().id();
-    for (Blob known : blobs) {
-      if (known.id().equals(id)) {
-        return known.number;
-      }
+    Integer known = numbers.get(stored.blob().table().id());
+    if (known != null) {
+      return known;
     }
     if (blobs.size() == MAX_BLOBS) {
       throw new IOException("images to reuse: more than %d blobs".formatted(MAX_BLOBS));
     }
-    blobs.add(new Blob(blobs.size() + 1, image, stored, image.manifest().blobs().get(device)));
-    return blobs.size();
-  }
-
-  /** Every chunk of file data in blobs once, sorted by where it lies. */
-  private long[] chunks(Image image, int[] numbers) throws IOException {
-    Longs found = new Longs();
-    for (long nid : files(image)) {
-      addFile(image, image.inode(nid), numbers, found);
-    }
-    return found.sortedDistinct();
+    int number = blobs.size() + 1;
+    blobs.add(new Blob(number, image, stored, image.manifest().blobs().get(device)));
+    numbers.put(stored.blob().table().id(), number);
+    return number;
   }
 
   /** The nids of all regular files, each once whatever the count of its names. */
   private static long[] files(Image image) throws IOException {
-    Longs files = new Longs();
+    LongSet files = new LongSet();
     Set<Long> seen = new HashSet<>();
     seen.add(image.root().nid());
     Deque<Inode> rest = new ArrayDeque<>();
@@ -151,10 +153,11 @@ final class ReusedBlobs {
                 }
               });
     }
-    return files.sortedDistinct();
+    return files.sorted();
   }
 
-  private void addFile(Image image, Inode file, int[] numbers, Longs found) throws IOException {
+  private void addFile(Image image, Inode file, int[] numberOfDevice, LongSet found)
+      throws IOException {
     if (file.type() != FileType.REGULAR) {
       throw new CorruptDataException(
           "%s: inode nid %d: is a %s: a directory entry says regular file"
@@ -165,20 +168,21 @@ final class ReusedBlobs {
     for (long at = 0; at < size; ) {
       Extent extent = image.map(file, at);
       if (extent instanceof Extent.Plain plain && plain.device() > 0 && bits > 0) {
-        addExtent(plain, size, bits, numbers[plain.device() - 1], found);
+        addExtent(plain, size, bits, numberOfDevice[plain.device() - 1], found);
       }
       at += extent.lengthBytes();
     }
   }
 
   /** Adds the chunks of a file that lie wholly in one run of blocks. */
-  private static void addExtent(Extent.Plain run, long fileSize, int bits, int blob, Longs found) {
+  private static void addExtent(
+      Extent.Plain run, long fileSize, int bits, int blob, LongSet found) {
     long end = run.fileOffsetBytes() + run.lengthBytes();
     long chunk = 1L << bits;
     for (long at = run.fileOffsetBytes() + chunk - 1 >>> bits << bits; at < end; at += chunk) {
       long length = Math.min(chunk, fileSize - at);
       long address = run.addressBytes() + (at - run.fileOffsetBytes());
-      if (at + length <= end && address % (1 << BLOCK_BITS) == 0) {
+      if (at + length <= end && Chunk.canBe(address)) {
         found.add(Chunk.of(blob, address >>> BLOCK_BITS, length));
       }
     }
@@ -188,6 +192,11 @@ final class ReusedBlobs {
   private static final class Chunk {
     private static final int COUNT_BITS = 16;
     private static final int BLOCK_NUMBER_BITS = 32;
+
+    static boolean canBe(long addressBytes) {
+      return (addressBytes & (1L << BLOCK_BITS) - 1) == 0
+          && addressBytes >>> BLOCK_BITS < 1L << BLOCK_NUMBER_BITS;
+    }
 
     static long of(int blob, long block, long lengthBytes) {
       long blocks = (lengthBytes - 1 >>> BLOCK_BITS) + 1;
@@ -204,39 +213,6 @@ final class ReusedBlobs {
 
     static long lengthBytes(long chunk) {
       return (chunk & (1 << COUNT_BITS) - 1) << BLOCK_BITS;
-    }
-  }
-
-  /** A set of longs. */
-  private static final class Longs {
-    private long[] values = new long[1024];
-    private int count;
-
-    void add(long value) {
-      if (count == values.length) {
-        // Files may share their chunks: what is there twice shall not need more and more memory.
-        dropRepeated();
-        if (count > values.length / 2) {
-          values = Arrays.copyOf(values, 2 * values.length);
-        }
-      }
-      values[count++] = value;
-    }
-
-    private void dropRepeated() {
-      Arrays.sort(values, 0, count);
-      int kept = 0;
-      for (int i = 0; i < count; i++) {
-        if (i == 0 || values[i] != values[i - 1]) {
-          values[kept++] = values[i];
-        }
-      }
-      count = kept;
-    }
-
-    long[] sortedDistinct() {
-      dropRepeated();
-      return Arrays.copyOf(values, count);
     }
   }
 

@@ -3,11 +3,24 @@ package dev.aquifer.build;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.aquifer.format.BlobObject;
+import dev.aquifer.format.Descriptor;
+import dev.aquifer.format.ImageManifest;
+import dev.aquifer.format.SpanCodec;
+import dev.aquifer.format.SpanTable;
 import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.LittleEndian;
+import dev.aquifer.io.Sha256;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,6 +127,41 @@ class HostileImageTest {
     assertThatThrownBy(this::reuse)
         .isInstanceOf(CorruptDataException.class)
         .hasMessageContaining("a directory entry says regular file");
+  }
+
+  @Test
+  void aBlockThatNoChunkAddressHoldsIsNotReused() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", TestTrees.noise(2, 5000));
+    PatchedLayout layout = built(tree);
+    // A blob of more than 2^32 blocks that promises much and holds nothing.
+    int spans = (1 << 18) + 1;
+    SpanTable table = SpanTable.of(26, (long) spans << 26, new byte[32 * spans]);
+    int[] lengths = new int[spans];
+    Arrays.fill(lengths, 1);
+    byte[] tail = BlobObject.tail(table, SpanCodec.ZSTD, lengths);
+    byte[] object = Arrays.copyOf(new byte[spans], spans + tail.length);
+    System.arraycopy(tail, 0, object, spans, tail.length);
+    Descriptor descriptor =
+        new Descriptor(
+            ImageManifest.BLOB_TYPE,
+            Sha256.hash(object),
+            object.length,
+            Map.of(
+                ImageManifest.BLOB_ID,
+                table.id().toString(),
+                ImageManifest.TAIL_OFFSET,
+                "" + spans));
+    Files.write(temp.resolve("hostile").resolve(descriptor.path()), object);
+    long inode = layout.nid("a") * 32;
+    // 48-bit addresses, and block 2^32 of the device; the slot does not say its size.
+    LittleEndian.put8(layout.bytes(), inode + 16, LittleEndian.u8(layout.bytes(), inode + 16) | 64);
+    LittleEndian.put16(layout.bytes(), inode + 32, 1);
+    byte[] tag = table.id().hex().getBytes(StandardCharsets.US_ASCII);
+    MemorySegment.copy(tag, 0, layout.bytes(), ValueLayout.JAVA_BYTE, 1152, tag.length);
+    LittleEndian.put32(layout.bytes(), 1152 + 64, 0);
+    layout.write(before -> descriptor);
+    assertThat(reuse().bytes().reused()).isZero();
   }
 
   @Test

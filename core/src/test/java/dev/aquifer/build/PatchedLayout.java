@@ -46,16 +46,9 @@ final class PatchedLayout {
     return this;
   }
 
-  /** Writes a byte of inode {@code nid}. */
-  PatchedLayout inode(long nid, int offset, int value) {
-    LittleEndian.put8(bytes, nid * 32 + offset, value);
-    return this;
-  }
-
-  /** Writes a 32-bit value of inode {@code nid}. */
-  PatchedLayout inode32(long nid, int offset, long value) {
-    LittleEndian.put32(bytes, nid * 32 + offset, value);
-    return this;
+  /** The bytes of the bootstrap, to be changed. */
+  MemorySegment bytes() {
+    return bytes;
   }
 
   void write() throws IOException {

@@ -7,6 +7,7 @@ import dev.aquifer.format.Descriptor;
 import dev.aquifer.format.ImageManifest;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Sha256;
+import dev.aquifer.testing.ProcessIo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -144,6 +145,20 @@ class ReuseTest {
     assertHolds("third", third);
     BuildResult same = build("same", third, OPTIONS.withThreads(1), "first", "second");
     assertThat(same.manifestDigest()).isEqualTo(result.manifestDigest());
+  }
+
+  @Test
+  void aBlobThatSeveralImagesHaveIsReadOnce() throws IOException {
+    build("second", second(), OPTIONS, "first");
+    build("third", second(), OPTIONS, "first", "second");
+    MemoryTree other = new MemoryTree();
+    other.file("x", TestTrees.noise(77, 1000));
+    long start = ProcessIo.bytesRead();
+    build("once", other, OPTIONS, "first");
+    long middle = ProcessIo.bytesRead();
+    build("again", other, OPTIONS, "first", "second", "third");
+    long size = firstResult.blobs().getFirst().objectBytes();
+    assertThat(ProcessIo.bytesRead() - middle).isLessThan(middle - start + size / 2);
   }
 
   @Test

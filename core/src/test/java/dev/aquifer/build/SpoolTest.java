@@ -3,9 +3,9 @@ package dev.aquifer.build;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.aquifer.io.Sha256;
+import dev.aquifer.testing.ProcessIo;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
@@ -58,21 +58,13 @@ class SpoolTest {
 
   @Test
   void placesThatAdvanceSideBySideAreReadOnce() throws IOException {
-    long before = bytesRead();
+    long before = ProcessIo.bytesRead();
     int third = PIECES / 3;
     for (int i = 0; i < third; i++) {
       assertReads(i * PIECE_BYTES, PIECE_BYTES);
       assertReads((third + i) * PIECE_BYTES, PIECE_BYTES);
       assertReads((2 * third + i) * PIECE_BYTES, PIECE_BYTES);
     }
-    assertThat(bytesRead() - before).isLessThan(3L * data.length);
-  }
-
-  /** How many bytes this process has read from files. */
-  private static long bytesRead() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/io")).stream()
-        .filter(line -> line.startsWith("rchar: "))
-        .mapToLong(line -> Long.parseLong(line.substring(7)))
-        .sum();
+    assertThat(ProcessIo.bytesRead() - before).isLessThan(3L * data.length);
   }
 }
