@@ -79,6 +79,7 @@ public final class BlobUnpacker {
         blob.read(done, step);
         file.write(done, step);
       }
+      file.sync();
     }
   }
 }

@@ -198,7 +198,10 @@ final class LayoutOutput implements Closeable {
     }
   }
 
-  /** Writes index and marker, and gives the layout its place. */
+  /**
+   * Writes index and marker, and gives the layout its place. Everything is on the disk before, so
+   * that a crash leaves the earlier image or the whole new one under the name.
+   */
   void commit(Descriptor manifest) throws IOException {
     try {
       Files.write(directory.resolve("index.json"), ImageManifest.indexJson(manifest));
@@ -207,13 +210,18 @@ final class LayoutOutput implements Closeable {
     } catch (IOException e) {
       throw OutputFile.failed(directory, e);
     }
+    OutputFile.syncTree(directory);
     checkFree(output, output, force);
     if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
       replace();
     } else {
       move(directory, output);
+      isCommitted = true;
+      OutputFile.syncDirectory(output.resolveSibling(""));
     }
-    isCommitted = true;
+    for (Path made : madeParents) {
+      OutputFile.syncDirectory(made.resolveSibling(""));
+    }
   }
 
   private void replace() throws IOException {
@@ -225,7 +233,17 @@ final class LayoutOutput implements Closeable {
       move(old, output);
       throw e;
     }
-    delete(old);
+    isCommitted = true;
+    OutputFile.syncDirectory(output.resolveSibling(""));
+    try {
+      delete(old);
+    } catch (IOException e) {
+      // The image is built all the same.
+      System.getLogger(LayoutOutput.class.getName())
+          .log(
+              System.Logger.Level.WARNING,
+              old + ": the image that was replaced could not be removed: " + e);
+    }
   }
 
   private static void move(Path from, Path to) throws IOException {
