@@ -17,6 +17,9 @@ import java.util.concurrent.Callable;
  * <p>Filled by one thread, run by another, then read by the first.
  */
 final class Batch implements Callable<Batch> {
+  /** Instead of the size of chunks: a whole file that will lie inline. */
+  static final int INLINE = 0;
+
   private static final int MAX_PIECES = 512;
   private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
 
@@ -26,7 +29,7 @@ final class Batch implements Callable<Batch> {
   private final long[] positions = new long[MAX_PIECES];
   private final int[] lengths = new int[MAX_PIECES];
   private final int[] starts = new int[MAX_PIECES + 1];
-  private final boolean[] isInline = new boolean[MAX_PIECES];
+  private final int[] chunkBits = new int[MAX_PIECES];
   private final boolean[] isZero = new boolean[MAX_PIECES];
   private final long[] digests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final byte[] digest = new byte[Sha256.SIZE_BYTES];
@@ -38,8 +41,12 @@ final class Batch implements Callable<Batch> {
     this.buffer = buffer;
   }
 
-  /** Adds a piece, unless there is no room for it. */
-  boolean add(Node node, long positionBytes, int lengthBytes, boolean inline) {
+  /**
+   * Adds a piece, unless there is no room for it.
+   *
+   * @param bits the chunks of its file have 2^bits bytes; or {@link #INLINE}
+   */
+  boolean add(Node node, long positionBytes, int lengthBytes, int bits) {
     int end = starts[count] + roundUp(lengthBytes);
     if (count == MAX_PIECES || end > buffer.byteSize()) {
       return false;
@@ -47,7 +54,7 @@ final class Batch implements Callable<Batch> {
     nodes[count] = node;
     positions[count] = positionBytes;
     lengths[count] = lengthBytes;
-    isInline[count] = inline;
+    chunkBits[count] = bits;
     count++;
     starts[count] = end;
     return true;
@@ -74,7 +81,7 @@ final class Batch implements Callable<Batch> {
     }
     MessageDigest sha256 = Sha256.newDigest();
     for (int i = 0; i < count; i++) {
-      if (!isInline[i]) {
+      if (!isInline(i)) {
         hash(sha256, i);
       }
     }
@@ -144,7 +151,12 @@ final class Batch implements Callable<Batch> {
   }
 
   boolean isInline(int piece) {
-    return isInline[piece];
+    return chunkBits[piece] == INLINE;
+  }
+
+  /** The size of the chunks of its file as a power of two. */
+  int chunkBits(int piece) {
+    return chunkBits[piece];
   }
 
   /** Whether a chunk has nothing but zeros. */

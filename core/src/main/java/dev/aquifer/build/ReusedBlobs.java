@@ -164,7 +164,7 @@ final class ReusedBlobs {
               .formatted(image.name(), file.nid(), file.type()));
     }
     long size = file.sizeBytes();
-    int bits = ChunkMap.chunkBits(size, chunkBits);
+    int bits = chunkBits(image, file);
     for (long at = 0; at < size; ) {
       Extent extent = image.map(file, at);
       if (extent instanceof Extent.Plain plain && plain.device() > 0 && bits > 0) {
@@ -172,6 +172,20 @@ final class ReusedBlobs {
       }
       at += extent.lengthBytes();
     }
+  }
+
+  /** The size of chunk that the same file would have in the new image. */
+  private int chunkBits(Image image, Inode file) throws IOException {
+    long size = file.sizeBytes();
+    ChunkSize chunkSize = new ChunkSize(size, chunkBits);
+    for (long at = 0; at < size && chunkSize.dependsOnData(); ) {
+      Extent extent = image.map(file, at);
+      if (extent instanceof Extent.Plain) {
+        chunkSize.addData(at, at + extent.lengthBytes());
+      }
+      at += extent.lengthBytes();
+    }
+    return chunkSize.bits();
   }
 
   /** Adds the chunks of a file that lie wholly in one run of blocks. */
