@@ -7,6 +7,8 @@ import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -42,13 +44,14 @@ public final class BlobUnpacker {
    */
   public static Result unpack(Path object, Path output, @Nullable Sha256 expectedId, boolean force)
       throws IOException {
-    boolean exists = Files.exists(output, LinkOption.NOFOLLOW_LINKS);
-    if (exists && !(force && Files.isRegularFile(output, LinkOption.NOFOLLOW_LINKS))) {
-      throw new RefusedException(
-          Errno.EEXIST,
-          force
-              ? output + ": is no regular file, so it is not replaced"
-              : output + ": exists already: expected a new name, or --force to replace it");
+    if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
+      if (!force) {
+        throw exists(output);
+      }
+      if (!Files.isRegularFile(output, LinkOption.NOFOLLOW_LINKS)) {
+        throw new RefusedException(
+            Errno.EEXIST, output + ": is no regular file, so it is not replaced");
+      }
     }
     try (StoredBlob blob = StoredBlob.open(object, expectedId)) {
       Path absolute = output.toAbsolutePath();
@@ -57,16 +60,37 @@ public final class BlobUnpacker {
           absolute.resolveSibling("." + absolute.getFileName() + ".unpacking-" + random);
       try {
         copy(blob, temporary);
-        Files.move(
-            temporary,
-            absolute,
-            StandardCopyOption.ATOMIC_MOVE,
-            StandardCopyOption.REPLACE_EXISTING);
+        if (force) {
+          Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+        } else {
+          moveToNewName(temporary, absolute);
+        }
       } finally {
         Files.deleteIfExists(temporary);
       }
       BlobObject found = blob.blob();
       return new Result(found.table().id(), found.table().plainSizeBytes());
+    }
+  }
+
+  private static RefusedException exists(Path output) {
+    return new RefusedException(
+        Errno.EEXIST, output + ": exists already: expected a new name, or --force to replace it");
+  }
+
+  /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
+  static void moveToNewName(Path temporary, Path output) throws IOException {
+    try {
+      Files.createLink(output, temporary);
+    } catch (FileAlreadyExistsException e) {
+      throw exists(output);
+    } catch (FileSystemException | UnsupportedOperationException e) {
+      // A file system without links; this looks first and then renames.
+      try {
+        Files.move(temporary, output);
+      } catch (FileAlreadyExistsException f) {
+        throw exists(output);
+      }
     }
   }
 
