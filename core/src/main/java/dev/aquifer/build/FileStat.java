@@ -6,7 +6,7 @@ package dev.aquifer.build;
  * @param mode type and permission bits as in st_mode
  * @param uid user id, 0 to 2^32-1
  * @param gid group id, 0 to 2^32-1
- * @param sizeBytes length of a regular file or of a link target; without meaning for others
+ * @param sizeBytes length of a regular file; without meaning for others
  * @param mtimeSeconds whole seconds since 1970, possibly negative
  * @param mtimeNanos 0 to 999,999,999
  * @param rdev device number of a device file as EROFS and the kernel encode it in 32 bits: {@code

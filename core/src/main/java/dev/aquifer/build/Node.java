@@ -62,7 +62,21 @@ class Node {
 
   /** Length of the data that the image keeps in bytes. */
   long sizeBytes() {
-    return stat().isRegular() || stat().isSymlink() ? stat().sizeBytes() : 0;
+    return stat().isRegular() ? stat().sizeBytes() : 0;
+  }
+
+  /** A symbolic link. Some file systems give it another size than its target has. */
+  static final class Link extends Node {
+    int targetBytes;
+
+    Link(SourceEntry entry) {
+      super(entry);
+    }
+
+    @Override
+    long sizeBytes() {
+      return targetBytes;
+    }
   }
 
   /** A directory with its names in bytewise order, without {@code .} and {@code ..}. */

@@ -270,6 +270,19 @@ class ImageBuilderTest {
   }
 
   @Test
+  void aLinkIsAsLongAsItsTarget() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    for (int size : new int[] {0, 3, 4096, Integer.MAX_VALUE}) {
+      tree.link("listed" + size, "target").sizeBytes = size;
+    }
+    build(tree, "out", OPTIONS);
+    assertHolds("out", tree);
+    tree.link("x", "");
+    assertThatThrownBy(() -> build(tree, "empty", OPTIONS))
+        .hasMessage("memory: /x: a link with a target of 0 bytes: expected 1 to 4095");
+  }
+
+  @Test
   void impossibleNamesAreRefused() {
     for (String name : List.of("..", ".", "n".repeat(256), "a\0b")) {
       MemoryTree tree = new MemoryTree();
