@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.DataLayout;
 import java.util.Arrays;
 
 /**
@@ -83,7 +84,7 @@ final class ChunkSize {
   }
 
   private long cost(int bits) {
-    long mapBytes = count(bits) * ImagePlan.CHUNK_INDEX_BYTES;
+    long mapBytes = count(bits) * DataLayout.ChunkBased.INDEX_BYTES;
     return MAP_WEIGHT * mapBytes + (chunks[bits - minBits] << bits);
   }
 }

@@ -1,5 +1,7 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.FileType;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +60,11 @@ class Node {
 
   FileStat stat() {
     return entry.stat();
+  }
+
+  /** The type of file; {@link TreeReader} takes no inode without one. */
+  FileType type() {
+    return Objects.requireNonNull(stat().type());
   }
 
   /** Length of the data that the image keeps in bytes. */

@@ -125,15 +125,14 @@ final class TreeReader {
     nodes.add(inode);
     FileStat stat = inode.stat();
     switch (stat.type()) {
-      case FileStat.REGULAR -> regular++;
-      case FileStat.DIRECTORY -> directories++;
-      case FileStat.SYMLINK -> symlinks++;
-      case FileStat.BLOCK_DEVICE, FileStat.CHARACTER_DEVICE, FileStat.FIFO, FileStat.SOCKET ->
-          special++;
-      default ->
+      case REGULAR -> regular++;
+      case DIRECTORY -> directories++;
+      case SYMBOLIC_LINK -> symlinks++;
+      case BLOCK_DEVICE, CHARACTER_DEVICE, FIFO, SOCKET -> special++;
+      case null ->
           throw new IOException(
-              "%s: %s: has file type 0%o: expected a regular file, directory, link, device, pipe or socket"
-                  .formatted(source.name(), inode.entry, stat.type()));
+              "%s: %s: has mode 0%o: expected a regular file, directory, link, device, pipe or socket"
+                  .formatted(source.name(), inode.entry, stat.mode()));
     }
     if (inode instanceof Node.Link link) {
       readTarget(link);

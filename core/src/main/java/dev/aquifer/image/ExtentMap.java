@@ -125,7 +125,10 @@ final class ExtentMap {
 
   private void addChunks(DataLayout.ChunkBased chunks, long offset, long length, int maxChunks)
       throws IOException {
-    int unit = chunks.hasIndexes() ? 8 : 4;
+    int unit =
+        chunks.hasIndexes()
+            ? DataLayout.ChunkBased.INDEX_BYTES
+            : DataLayout.ChunkBased.BLOCK_MAP_BYTES;
     long count = (inode.sizeBytes() - 1 >>> chunks.chunkBits()) + 1;
     Metadata metadata = volume.metadata(inode.nid());
     metadata.check(

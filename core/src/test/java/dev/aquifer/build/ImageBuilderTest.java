@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.image.Extent;
+import dev.aquifer.image.FileType;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.io.RefusedException;
@@ -295,8 +296,8 @@ class ImageBuilderTest {
   @Test
   void unknownFileTypesAreRefused() {
     MemoryTree tree = new MemoryTree();
-    tree.special("x", 0010000 | 0040000, 0);
+    tree.special("x", FileType.FIFO, 0).mode = 050000;
     assertThatThrownBy(() -> build(tree, "out", OPTIONS))
-        .hasMessageContaining("memory: /x: has file type 050000");
+        .hasMessageContaining("memory: /x: has mode 050000");
   }
 }
