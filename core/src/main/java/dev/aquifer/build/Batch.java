@@ -17,10 +17,11 @@ import java.util.concurrent.Callable;
  * <p>Filled by one thread, run by another, then read by the first.
  */
 final class Batch implements Callable<Batch> {
+  /** Instead of the size of chunks: a whole file that will lie inline. */
+  static final int INLINE = 0;
+
   private static final int MAX_PIECES = 512;
   private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
-  private static final int DIGEST_LONGS = 4;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
   private final SourceTree source;
   private final MemorySegment buffer;
@@ -28,9 +29,9 @@ final class Batch implements Callable<Batch> {
   private final long[] positions = new long[MAX_PIECES];
   private final int[] lengths = new int[MAX_PIECES];
   private final int[] starts = new int[MAX_PIECES + 1];
-  private final boolean[] isInline = new boolean[MAX_PIECES];
+  private final int[] chunkBits = new int[MAX_PIECES];
   private final boolean[] isZero = new boolean[MAX_PIECES];
-  private final long[] digests = new long[MAX_PIECES * DIGEST_LONGS];
+  private final long[] digests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final byte[] digest = new byte[Sha256.SIZE_BYTES];
   private int count;
 
@@ -40,8 +41,12 @@ final class Batch implements Callable<Batch> {
     this.buffer = buffer;
   }
 
-  /** Adds a piece, unless there is no room for it. */
-  boolean add(Node node, long positionBytes, int lengthBytes, boolean inline) {
+  /**
+   * Adds a piece, unless there is no room for it.
+   *
+   * @param bits the chunks of its file have 2^bits bytes; or {@link #INLINE}
+   */
+  boolean add(Node node, long positionBytes, int lengthBytes, int bits) {
     int end = starts[count] + roundUp(lengthBytes);
     if (count == MAX_PIECES || end > buffer.byteSize()) {
       return false;
@@ -49,7 +54,7 @@ final class Batch implements Callable<Batch> {
     nodes[count] = node;
     positions[count] = positionBytes;
     lengths[count] = lengthBytes;
-    isInline[count] = inline;
+    chunkBits[count] = bits;
     count++;
     starts[count] = end;
     return true;
@@ -76,7 +81,7 @@ final class Batch implements Callable<Batch> {
     }
     MessageDigest sha256 = Sha256.newDigest();
     for (int i = 0; i < count; i++) {
-      if (!isInline[i]) {
+      if (!isInline(i)) {
         hash(sha256, i);
       }
     }
@@ -115,17 +120,14 @@ final class Batch implements Callable<Batch> {
     } catch (DigestException e) {
       throw new AssertionError("32 bytes are enough for a SHA-256", e);
     }
-    MemorySegment words = MemorySegment.ofArray(digest);
-    for (int i = 0; i < DIGEST_LONGS; i++) {
-      digests[piece * DIGEST_LONGS + i] = words.get(LONG, 8L * i);
-    }
+    DigestIndex.toLongs(digest, digests, digestAt(piece));
   }
 
-  private static boolean isZero(MemorySegment blocks) {
+  /** Whether {@code bytes}, at least one, are all zeros. */
+  static boolean isZero(MemorySegment bytes) {
     // Equal to itself moved by one byte, and the first byte is zero.
-    return blocks.get(ValueLayout.JAVA_BYTE, 0) == 0
-        && MemorySegment.mismatch(blocks, 0, blocks.byteSize() - 1, blocks, 1, blocks.byteSize())
-            < 0;
+    return bytes.get(ValueLayout.JAVA_BYTE, 0) == 0
+        && MemorySegment.mismatch(bytes, 0, bytes.byteSize() - 1, bytes, 1, bytes.byteSize()) < 0;
   }
 
   long capacityBytes() {
@@ -149,7 +151,12 @@ final class Batch implements Callable<Batch> {
   }
 
   boolean isInline(int piece) {
-    return isInline[piece];
+    return chunkBits[piece] == INLINE;
+  }
+
+  /** The size of the chunks of its file as a power of two. */
+  int chunkBits(int piece) {
+    return chunkBits[piece];
   }
 
   /** Whether a chunk has nothing but zeros. */
@@ -163,7 +170,7 @@ final class Batch implements Callable<Batch> {
   }
 
   int digestAt(int piece) {
-    return piece * DIGEST_LONGS;
+    return piece * DigestIndex.DIGEST_LONGS;
   }
 
   /** The bytes of a piece. */

@@ -7,6 +7,8 @@ import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -31,7 +33,8 @@ public final class BlobUnpacker {
 
   /**
    * Writes the plain bytes of the blob in {@code object} to {@code output}, each span proven. The
-   * file appears under its name when it is whole, and not at all after an error or a signal.
+   * file appears under its name when it is whole, and not at all after an error or an interrupt of
+   * the calling thread.
    *
    * @param expectedId the blob's id, or null to take the object's word for it
    * @param force whether an existing regular file is replaced
@@ -41,34 +44,53 @@ public final class BlobUnpacker {
    */
   public static Result unpack(Path object, Path output, @Nullable Sha256 expectedId, boolean force)
       throws IOException {
-    boolean exists = Files.exists(output, LinkOption.NOFOLLOW_LINKS);
-    if (exists && !(force && Files.isRegularFile(output, LinkOption.NOFOLLOW_LINKS))) {
-      throw new RefusedException(
-          Errno.EEXIST,
-          force
-              ? output + ": is no regular file, so it is not replaced"
-              : output + ": exists already: expected a new name, or --force to replace it");
+    if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
+      if (!force) {
+        throw exists(output);
+      }
+      if (!Files.isRegularFile(output, LinkOption.NOFOLLOW_LINKS)) {
+        throw new RefusedException(
+            Errno.EEXIST, output + ": is no regular file, so it is not replaced");
+      }
     }
     try (StoredBlob blob = StoredBlob.open(object, expectedId)) {
       Path absolute = output.toAbsolutePath();
       String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
       Path temporary =
           absolute.resolveSibling("." + absolute.getFileName() + ".unpacking-" + random);
-      Thread hook = new Thread(() -> remove(temporary), "aquifer-unpack-cleanup");
-      Runtime.getRuntime().addShutdownHook(hook);
       try {
         copy(blob, temporary);
-        Files.move(
-            temporary,
-            absolute,
-            StandardCopyOption.ATOMIC_MOVE,
-            StandardCopyOption.REPLACE_EXISTING);
+        if (force) {
+          Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+        } else {
+          moveToNewName(temporary, absolute);
+        }
       } finally {
-        remove(temporary);
-        removeHook(hook);
+        Files.deleteIfExists(temporary);
       }
       BlobObject found = blob.blob();
       return new Result(found.table().id(), found.table().plainSizeBytes());
+    }
+  }
+
+  private static RefusedException exists(Path output) {
+    return new RefusedException(
+        Errno.EEXIST, output + ": exists already: expected a new name, or --force to replace it");
+  }
+
+  /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
+  static void moveToNewName(Path temporary, Path output) throws IOException {
+    try {
+      Files.createLink(output, temporary);
+    } catch (FileAlreadyExistsException e) {
+      throw exists(output);
+    } catch (FileSystemException | UnsupportedOperationException e) {
+      // A file system without links; this looks first and then renames.
+      try {
+        Files.move(temporary, output);
+      } catch (FileAlreadyExistsException f) {
+        throw exists(output);
+      }
     }
   }
 
@@ -81,23 +103,7 @@ public final class BlobUnpacker {
         blob.read(done, step);
         file.write(done, step);
       }
-    }
-  }
-
-  private static void remove(Path temporary) {
-    try {
-      Files.deleteIfExists(temporary);
-    } catch (IOException e) {
-      System.getLogger(BlobUnpacker.class.getName())
-          .log(System.Logger.Level.WARNING, temporary + ": could not be removed: " + e);
-    }
-  }
-
-  private static void removeHook(Thread hook) {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The process is ending: the hook runs already.
+      file.sync();
     }
   }
 }

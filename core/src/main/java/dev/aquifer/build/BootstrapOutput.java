@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.Superblock;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.Sha256;
 import java.io.Closeable;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class BootstrapOutput implements Closeable {
   private static final int BUFFER_BYTES = 1 << 20;
-  private static final int CHECKSUM_AT = ImagePlan.SUPERBLOCK_AT + 4;
+  private static final int CHECKSUM_AT = Superblock.POSITION_BYTES + 4;
 
   private final @Nullable OutputFile file;
   private final Arena arena = Arena.ofConfined();
@@ -58,6 +59,7 @@ final class BootstrapOutput implements Closeable {
   }
 
   private void flush() throws IOException {
+    Waiting.checkInterrupt();
     MemorySegment bytes = buffer.asSlice(0, used);
     if (flushed == 0) {
       LittleEndian.put32(bytes, CHECKSUM_AT, checksum(bytes));
@@ -76,7 +78,7 @@ final class BootstrapOutput implements Closeable {
     crc.update(
         bytes
             .asSlice(
-                ImagePlan.SUPERBLOCK_AT, ImagePlan.BLOCK_BYTES - (long) ImagePlan.SUPERBLOCK_AT)
+                Superblock.POSITION_BYTES, ImagePlan.BLOCK_BYTES - (long) Superblock.POSITION_BYTES)
             .asByteBuffer());
     return ~crc.getValue();
   }

@@ -2,6 +2,7 @@ package dev.aquifer.build;
 
 import java.time.Instant;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,151 +66,98 @@ public record BuildOptions(
 
   /** The same with another {@link #zstdLevel}. */
   public BuildOptions withZstdLevel(int value) {
-    return new BuildOptions(
-        value,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        uuid,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.zstdLevel = value);
   }
 
   /** The same with another {@link #spanBits}. */
   public BuildOptions withSpanBits(int value) {
-    return new BuildOptions(
-        zstdLevel,
-        value,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        uuid,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.spanBits = value);
   }
 
   /** The same with another {@link #dedupeChunkBits}. */
   public BuildOptions withDedupeChunkBits(int value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        value,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        uuid,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.dedupeChunkBits = value);
   }
 
   /** The same with another {@link #inlineMaxBytes}. */
   public BuildOptions withInlineMaxBytes(int value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        value,
-        threads,
-        timestamp,
-        uuid,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.inlineMaxBytes = value);
   }
 
   /** The same with another count of {@link #threads}. */
   public BuildOptions withThreads(int value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        value,
-        timestamp,
-        uuid,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.threads = value);
   }
 
   /** The same with another {@link #timestamp}. */
   public BuildOptions withTimestamp(@Nullable Instant value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        value,
-        uuid,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.timestamp = value);
   }
 
   /** The same with another {@link #uuid}. */
   public BuildOptions withUuid(@Nullable UUID value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        value,
-        volumeName,
-        xattrs,
-        force);
+    return with(draft -> draft.uuid = value);
   }
 
   /** The same with another {@link #volumeName}. */
   public BuildOptions withVolumeName(String value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        uuid,
-        value,
-        xattrs,
-        force);
+    return with(draft -> draft.volumeName = value);
   }
 
   /** The same with or without {@link #xattrs}. */
   public BuildOptions withXattrs(boolean value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        uuid,
-        volumeName,
-        value,
-        force);
+    return with(draft -> draft.xattrs = value);
   }
 
   /** The same with or without {@link #force}. */
   public BuildOptions withForce(boolean value) {
-    return new BuildOptions(
-        zstdLevel,
-        spanBits,
-        dedupeChunkBits,
-        inlineMaxBytes,
-        threads,
-        timestamp,
-        uuid,
-        volumeName,
-        xattrs,
-        value);
+    return with(draft -> draft.force = value);
+  }
+
+  private BuildOptions with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
+    return draft.finish();
+  }
+
+  /** The same values, to be changed. */
+  private static final class Draft {
+    private int zstdLevel;
+    private int spanBits;
+    private int dedupeChunkBits;
+    private int inlineMaxBytes;
+    private int threads;
+    private @Nullable Instant timestamp;
+    private @Nullable UUID uuid;
+    private String volumeName;
+    private boolean xattrs;
+    private boolean force;
+
+    Draft(BuildOptions options) {
+      this.zstdLevel = options.zstdLevel;
+      this.spanBits = options.spanBits;
+      this.dedupeChunkBits = options.dedupeChunkBits;
+      this.inlineMaxBytes = options.inlineMaxBytes;
+      this.threads = options.threads;
+      this.timestamp = options.timestamp;
+      this.uuid = options.uuid;
+      this.volumeName = options.volumeName;
+      this.xattrs = options.xattrs;
+      this.force = options.force;
+    }
+
+    BuildOptions finish() {
+      return new BuildOptions(
+          zstdLevel,
+          spanBits,
+          dedupeChunkBits,
+          inlineMaxBytes,
+          threads,
+          timestamp,
+          uuid,
+          volumeName,
+          xattrs,
+          force);
+    }
   }
 }

@@ -17,12 +17,6 @@ final class ChunkMap {
 
   private static final int BLOB_SHIFT = 48;
 
-  /** A file's map shall not have more entries than this if larger chunks avoid it. */
-  private static final int FAVOURED_COUNT = 1 << 18;
-
-  private static final int LARGEST_DATA_CHUNK_BITS = 26;
-  private static final long MAX_COUNT = 1 << 24;
-
   private int chunkBits;
   private long[] addresses;
 
@@ -42,18 +36,6 @@ final class ChunkMap {
   static ChunkMap hole(long sizeBytes) {
     int bits = Math.max(BLOCK_BITS, 64 - Long.numberOfLeadingZeros(sizeBytes - 1));
     return holes(sizeBytes, Math.min(bits, MAX_CHUNK_BITS));
-  }
-
-  /**
-   * The size of chunk in which a file is searched for equal data: 2^dedupeChunkBits, and more for
-   * files so large that their map would be; -1 if a file is too large for any.
-   */
-  static int chunkBits(long sizeBytes, int dedupeChunkBits) {
-    int bits = dedupeChunkBits;
-    while (bits < LARGEST_DATA_CHUNK_BITS && count(sizeBytes, bits) > FAVOURED_COUNT) {
-      bits++;
-    }
-    return count(sizeBytes, bits) > MAX_COUNT ? -1 : bits;
   }
 
   private static long count(long sizeBytes, int chunkBits) {

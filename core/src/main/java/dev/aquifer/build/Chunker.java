@@ -21,9 +21,12 @@ final class Chunker {
 
   private static final int BATCH_BYTES = 1 << 20;
 
+  /** Chunks of huge files have up to 64 MiB each. */
+  private static final long MAX_IN_FLIGHT_BYTES = 256 << 20;
+
   private final SourceTree source;
   private final Spool spool;
-  private final ChunkIndex index;
+  private final DigestIndex index;
   private final BlobWriter blob;
   private final BuildOptions options;
   private final ExecutorService pool;
@@ -31,6 +34,7 @@ final class Chunker {
   private final int maxInFlight;
   private final Deque<Batch> idle = new ArrayDeque<>();
   private final Deque<Future<Batch>> inFlight = new ArrayDeque<>();
+  private long inFlightBytes;
   private final DataCount count;
 
   private Batch current;
@@ -41,7 +45,7 @@ final class Chunker {
   Chunker(
       SourceTree source,
       Spool spool,
-      ChunkIndex index,
+      DigestIndex index,
       BlobWriter blob,
       BuildOptions options,
       ExecutorService pool,
@@ -68,6 +72,7 @@ final class Chunker {
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
     for (Node node : tree.nodes()) {
+      Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
         count.source += node.sizeBytes();
         read(node);
@@ -84,81 +89,103 @@ final class Chunker {
     long size = file.sizeBytes();
     if (size <= options.inlineMaxBytes()) {
       file.layout = Node.Layout.FLAT_INLINE;
-      add(file, 0, (int) size, true);
+      add(file, 0, (int) size, Batch.INLINE);
       return;
     }
     file.layout = Node.Layout.CHUNK_BASED;
-    int chunkBits = ChunkMap.chunkBits(size, options.dedupeChunkBits());
     if (size <= BATCH_BYTES) {
-      addChunks(file, 0, size, chunkBits);
-    } else {
-      addDataOfLargeFile(file, chunkBits);
+      addChunks(file, 0, size, options.dedupeChunkBits());
+      return;
+    }
+    try (SourceFile data = source.open(file.entry)) {
+      addDataOfLargeFile(file, data);
+      data.checkUnchanged();
     }
   }
 
   /** Leaves out the holes, which may be nearly all of a file. */
-  private void addDataOfLargeFile(Node file, int chunkBits) throws IOException {
+  private void addDataOfLargeFile(Node file, SourceFile data) throws IOException {
     long size = file.sizeBytes();
-    try (SourceFile data = source.open(file.entry)) {
-      long done = 0;
-      while (done < size) {
-        long from = data.nextData(done);
-        if (from >= size) {
-          break;
-        }
-        if (chunkBits < 0) {
-          throw new IOException(
-              "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
-                  .formatted(source.name(), file.entry, size));
-        }
-        // Several pieces of data may lie in one chunk.
-        long start = Math.max(done, from >>> chunkBits << chunkBits);
-        long to = Math.max(data.nextHole(from), from + 1);
-        long end = (to - 1 >>> chunkBits) + 1 << chunkBits;
-        end = end < 0 ? size : Math.min(size, end);
-        addChunks(file, start, end, chunkBits);
-        done = end;
+    ChunkSize chunkSize = new ChunkSize(size, options.dedupeChunkBits());
+    if (chunkSize.dependsOnData()) {
+      long to;
+      for (long from = data.nextData(0); from < size; from = data.nextData(to)) {
+        to = endOfData(data, from);
+        chunkSize.addData(from, to);
       }
-      data.checkUnchanged();
     }
+    int chunkBits = chunkSize.bits();
+    long done = 0;
+    while (done < size) {
+      long from = data.nextData(done);
+      if (from >= size) {
+        break;
+      }
+      if (chunkBits < 0) {
+        throw new IOException(
+            "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
+                .formatted(source.name(), file.entry, size));
+      }
+      // Several pieces of data may lie in one chunk.
+      long start = Math.max(done, from >>> chunkBits << chunkBits);
+      long end = (endOfData(data, from) - 1 >>> chunkBits) + 1 << chunkBits;
+      end = end < 0 ? size : Math.min(size, end);
+      addChunks(file, start, end, chunkBits);
+      done = end;
+    }
+  }
+
+  /** The end of the data that starts at {@code from}. */
+  private static long endOfData(SourceFile data, long from) throws IOException {
+    return Math.max(data.nextHole(from), from + 1);
   }
 
   private void addChunks(Node file, long start, long end, int chunkBits) throws IOException {
     for (long at = start; at < end; ) {
       int length = (int) Math.min(end - at, 1L << chunkBits);
-      add(file, at, length, false);
+      add(file, at, length, chunkBits);
       at += length;
     }
   }
 
-  private void add(Node file, long positionBytes, int lengthBytes, boolean inline)
+  private void add(Node file, long positionBytes, int lengthBytes, int chunkBits)
       throws IOException {
-    if (current.add(file, positionBytes, lengthBytes, inline)) {
+    if (current.add(file, positionBytes, lengthBytes, chunkBits)) {
       return;
     }
     submit();
-    Batch next = idle.poll();
-    if (next == null || next.capacityBytes() < lengthBytes) {
-      next = newBatch(lengthBytes);
-    }
-    next.clear();
-    current = next;
-    if (!current.add(file, positionBytes, lengthBytes, inline)) {
+    current = idleBatch(lengthBytes);
+    if (!current.add(file, positionBytes, lengthBytes, chunkBits)) {
       throw new AssertionError("an empty batch has no room for " + lengthBytes + " bytes");
     }
+  }
+
+  private Batch idleBatch(int lengthBytes) {
+    for (Batch batch : idle) {
+      if (batch.capacityBytes() >= lengthBytes) {
+        idle.remove(batch);
+        batch.clear();
+        return batch;
+      }
+    }
+    return newBatch(lengthBytes);
   }
 
   private void submit() throws IOException {
     if (current.count() > 0) {
       inFlight.add(pool.submit(current));
+      inFlightBytes += current.capacityBytes();
+    } else {
+      idle.add(current);
     }
-    if (inFlight.size() >= maxInFlight) {
+    while (inFlight.size() >= maxInFlight || inFlightBytes > MAX_IN_FLIGHT_BYTES) {
       takeOldest();
     }
   }
 
   private void takeOldest() throws IOException {
     Batch batch = Waiting.on(inFlight.remove());
+    inFlightBytes -= batch.capacityBytes();
     for (int piece = 0; piece < batch.count(); piece++) {
       if (batch.isInline(piece)) {
         batch.node(piece).spooledAt = spool.append(batch.bytes(piece));
@@ -175,7 +202,7 @@ final class Chunker {
       return;
     }
     long address = index.find(batch.digests(), batch.digestAt(piece));
-    if (address == ChunkIndex.ABSENT) {
+    if (address == DigestIndex.ABSENT) {
       address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
       index.put(batch.digests(), batch.digestAt(piece), address);
       count.unique += batch.lengthBytes(piece);
@@ -184,19 +211,18 @@ final class Chunker {
     } else {
       count.reused(ChunkMap.blob(address), batch.lengthBytes(piece));
     }
-    ChunkMap chunks = chunks(batch.node(piece));
+    ChunkMap chunks = chunks(batch.node(piece), batch.chunkBits(piece));
     chunks.set((int) (batch.positionBytes(piece) >>> chunks.chunkBits()), address);
   }
 
-  private ChunkMap chunks(Node file) {
+  private ChunkMap chunks(Node file, int chunkBits) {
     if (open != file) {
       finishFile();
       open = file;
     }
     ChunkMap chunks = file.chunks;
     if (chunks == null) {
-      long size = file.sizeBytes();
-      chunks = ChunkMap.holes(size, ChunkMap.chunkBits(size, options.dedupeChunkBits()));
+      chunks = ChunkMap.holes(file.sizeBytes(), chunkBits);
       file.chunks = chunks;
     }
     return chunks;

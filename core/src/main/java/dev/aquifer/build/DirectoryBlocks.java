@@ -98,22 +98,9 @@ final class DirectoryBlocks {
       long at = (long) (i - first) * ENTRY_BYTES;
       LittleEndian.put64(dst, at, nodes[i].nid);
       LittleEndian.put16(dst, at + 8, nameAt);
-      LittleEndian.put8(dst, at + 10, fileType(nodes[i].stat()));
+      LittleEndian.put8(dst, at + 10, nodes[i].type().direntNumber());
       MemorySegment.copy(names[i], 0, dst, ValueLayout.JAVA_BYTE, nameAt, names[i].length);
       nameAt += names[i].length;
     }
-  }
-
-  private static int fileType(FileStat stat) {
-    return switch (stat.type()) {
-      case FileStat.REGULAR -> 1;
-      case FileStat.DIRECTORY -> 2;
-      case FileStat.CHARACTER_DEVICE -> 3;
-      case FileStat.BLOCK_DEVICE -> 4;
-      case FileStat.FIFO -> 5;
-      case FileStat.SOCKET -> 6;
-      case FileStat.SYMLINK -> 7;
-      default -> throw new IllegalStateException("no file type has mode " + stat.mode());
-    };
   }
 }

@@ -1,12 +1,15 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.FileType;
+import org.jspecify.annotations.Nullable;
+
 /**
  * What stat(2) says of a file.
  *
  * @param mode type and permission bits as in st_mode
  * @param uid user id, 0 to 2^32-1
  * @param gid group id, 0 to 2^32-1
- * @param sizeBytes length of a regular file or of a link target; without meaning for others
+ * @param sizeBytes length of a regular file; without meaning for others
  * @param mtimeSeconds whole seconds since 1970, possibly negative
  * @param mtimeNanos 0 to 999,999,999
  * @param rdev device number of a device file as EROFS and the kernel encode it in 32 bits: {@code
@@ -28,53 +31,30 @@ public record FileStat(
     long ino,
     long nlink,
     long changeToken) {
-  /** Mask of the type bits in a mode. */
-  public static final int TYPE_MASK = 0170000;
-
-  /** A socket. */
-  public static final int SOCKET = 0140000;
-
-  /** A symbolic link. */
-  public static final int SYMLINK = 0120000;
-
-  /** A regular file. */
-  public static final int REGULAR = 0100000;
-
-  /** A block device. */
-  public static final int BLOCK_DEVICE = 0060000;
-
-  /** A directory. */
-  public static final int DIRECTORY = 0040000;
-
-  /** A character device. */
-  public static final int CHARACTER_DEVICE = 0020000;
-
-  /** A named pipe. */
-  public static final int FIFO = 0010000;
-
-  /** The type bits: one of the constants above. */
-  public int type() {
-    return mode & TYPE_MASK;
+  /** The type of file, or null if the mode is of none. */
+  public @Nullable FileType type() {
+    return FileType.ofMode(mode);
   }
 
   /** Whether it is a regular file. */
   public boolean isRegular() {
-    return type() == REGULAR;
+    return type() == FileType.REGULAR;
   }
 
   /** Whether it is a directory. */
   public boolean isDirectory() {
-    return type() == DIRECTORY;
+    return type() == FileType.DIRECTORY;
   }
 
   /** Whether it is a symbolic link. */
   public boolean isSymlink() {
-    return type() == SYMLINK;
+    return type() == FileType.SYMBOLIC_LINK;
   }
 
   /** Whether it is a block or character device. */
   public boolean isDevice() {
-    return type() == BLOCK_DEVICE || type() == CHARACTER_DEVICE;
+    FileType type = type();
+    return type != null && type.isDevice();
   }
 
   /** The 32-bit encoding of a device number that {@link #rdev} has. */

@@ -37,8 +37,9 @@ public final class ImageBuilder {
   /**
    * Builds an image of {@code tree} as an OCI image layout.
    *
-   * <p>All is written to a hidden directory beside {@code output} that takes its name at the end;
-   * after an error, an interrupt or a SIGTERM nothing of it is left.
+   * <p>All is written to a hidden directory beside {@code output} that takes its name at the end.
+   * After an error or an interrupt of the calling thread nothing of it is left. Signals are the
+   * caller's: who wants nothing left after one interrupts this thread and waits until it returns.
    *
    * @param tree what the image shall hold; stays open
    * @param output where the layout goes; must not exist, or be an image layout with {@link
@@ -123,7 +124,7 @@ public final class ImageBuilder {
     Arena arena = Arena.ofShared();
     Path object = layout.scratch("object");
     try (BlobWriter blob = new BlobWriter(object, options, pool, arena)) {
-      ChunkIndex index = new ChunkIndex();
+      DigestIndex index = new DigestIndex();
       ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
       DataCount count = new DataCount(reused.blobs().size());
       new Chunker(source, spool, index, blob, options, pool, arena, count).run(tree);

@@ -1,5 +1,9 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.DataLayout;
+import dev.aquifer.image.DeviceSlot;
+import dev.aquifer.image.Inode;
+import dev.aquifer.image.Superblock;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -20,12 +24,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class ImagePlan {
   static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
-  static final int SUPERBLOCK_AT = 1024;
-  static final int DEVICES_AT = SUPERBLOCK_AT + 128;
-  static final int DEVICE_BYTES = 128;
-  static final int COMPACT_BYTES = 32;
-  static final int EXTENDED_BYTES = 64;
-  static final int CHUNK_INDEX_BYTES = 8;
+  static final int DEVICES_AT = Superblock.POSITION_BYTES + Superblock.SIZE_BYTES;
+  private static final int CHUNK_INDEX_BYTES = DataLayout.ChunkBased.INDEX_BYTES;
 
   /** The root's nid must fit in 16 bits. */
   static final int MAX_DEVICES = 10_000;
@@ -100,7 +100,7 @@ final class ImagePlan {
 
   private void placeInodes() {
     sharedXattrsBytes = tree.xattrs().share();
-    Slots slots = new Slots(DEVICES_AT + (long) devices.size() * DEVICE_BYTES);
+    Slots slots = new Slots(DEVICES_AT + (long) devices.size() * DeviceSlot.SIZE_BYTES);
     for (Node node : tree.nodes()) {
       if (node instanceof Node.Directory directory) {
         directory.sizeBytes = new DirectoryBlocks(directory).sizeBytes();
@@ -111,7 +111,7 @@ final class ImagePlan {
           node.layout == Node.Layout.CHUNK_BASED
               ? slots.place(chunkIndexOffset(node) + chunkIndexBytes(node), 0)
               : slots.place(headBytes(node), inlineBytes(node));
-      node.nid = position / Slots.SLOT_BYTES;
+      node.nid = position / Inode.SLOT_BYTES;
     }
     sharedXattrsAt = slots.endBytes();
     byNid = new ArrayList<>(tree.nodes());
@@ -130,8 +130,8 @@ final class ImagePlan {
 
   private void chooseLayout(Node node) {
     long size = node.sizeBytes();
-    switch (node.stat().type()) {
-      case FileStat.REGULAR -> {
+    switch (node.type()) {
+      case REGULAR -> {
         if (node.layout == Node.Layout.CHUNK_BASED) {
           hasChunks = true;
           if (node.chunks == null) {
@@ -139,7 +139,7 @@ final class ImagePlan {
           }
         }
       }
-      case FileStat.DIRECTORY, FileStat.SYMLINK -> {
+      case DIRECTORY, SYMBOLIC_LINK -> {
         int tail = (int) (size % BLOCK_BYTES);
         boolean fits = tail > 0 && headBytes(node) + tail <= BLOCK_BYTES;
         node.layout = fits ? Node.Layout.FLAT_INLINE : Node.Layout.FLAT_PLAIN;
@@ -147,13 +147,14 @@ final class ImagePlan {
           flat.add(node);
         }
       }
-      default -> node.layout = Node.Layout.FLAT_PLAIN;
+      case CHARACTER_DEVICE, BLOCK_DEVICE, FIFO, SOCKET -> node.layout = Node.Layout.FLAT_PLAIN;
     }
   }
 
   /** Length of inode and attributes. */
   static long headBytes(Node node) {
-    return (node.isExtended ? EXTENDED_BYTES : COMPACT_BYTES) + (long) node.xattrs.bodyBytes();
+    return (node.isExtended ? Inode.EXTENDED_BYTES : Inode.COMPACT_BYTES)
+        + (long) node.xattrs.bodyBytes();
   }
 
   /** Length of the data right after the inode. */

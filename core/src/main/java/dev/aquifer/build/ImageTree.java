@@ -5,11 +5,13 @@ import dev.aquifer.image.Extent;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.io.ByteSource;
+import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** An opened image as a tree: to compare with another, or to build a new image from. */
 public final class ImageTree implements SourceTree {
@@ -17,6 +19,9 @@ public final class ImageTree implements SourceTree {
   private static final long DEV = -1;
 
   private final Image image;
+
+  /** The one place of each directory that was found. */
+  private final Map<Long, SourceEntry> places = new ConcurrentHashMap<>();
 
   private ImageTree(Image image) {
     this.image = image;
@@ -43,9 +48,28 @@ public final class ImageTree implements SourceTree {
     image
         .directory(inode(directory))
         .forEach(
-            entry ->
-                entries.add(SourceEntry.of(directory, entry.name(), stat(image.inode(entry)))));
+            entry -> {
+              SourceEntry child = SourceEntry.of(directory, entry.name(), stat(image.inode(entry)));
+              if (child.stat().isDirectory()) {
+                checkPlace(child);
+              }
+              entries.add(child);
+            });
     return entries;
+  }
+
+  /**
+   * Whoever walks a tree trusts that it ends. A directory in itself, or in many others, would make
+   * a small image one without end.
+   */
+  private void checkPlace(SourceEntry directory) throws CorruptDataException {
+    SourceEntry known = places.putIfAbsent(directory.stat().ino(), directory);
+    if (directory.stat().ino() == image.root().nid()
+        || (known != null && !known.isSameName(directory))) {
+      throw new CorruptDataException(
+          "%s: %s: this directory, nid %d, is also at %s: expected one place"
+              .formatted(name(), directory, directory.stat().ino(), known == null ? "/" : known));
+    }
   }
 
   @Override
@@ -86,7 +110,8 @@ public final class ImageTree implements SourceTree {
         FileStat.rdev(inode.rdevMajor(), inode.rdevMinor()),
         DEV,
         inode.nid(),
-        inode.nlink(),
+        // What the image says may be less than there are names, and each would be read anew.
+        Math.max(inode.nlink(), 2),
         0);
   }
 

@@ -1,5 +1,10 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.DataLayout;
+import dev.aquifer.image.DeviceSlot;
+import dev.aquifer.image.Feature;
+import dev.aquifer.image.Inode;
+import dev.aquifer.image.Superblock;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
@@ -7,46 +12,38 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** Writes the bootstrap that an {@link ImagePlan} describes, front to back. */
 final class ImageWriter {
-  private static final long MAGIC = 0xE0F5E1E2L;
-  private static final int COMPAT_CHECKSUM = 0x1;
-  private static final int COMPAT_MTIME = 0x2;
-  private static final int COMPAT_XATTR_FILTER = 0x4;
-  private static final int INCOMPAT_CHUNKED_FILE = 0x4;
-  private static final int INCOMPAT_DEVICE_TABLE = 0x8;
-  private static final int CHUNK_FORMAT_INDEXES = 0x20;
   private static final long NO_BLOCK = 0xffffffffL;
   private static final int INDEXES_AT_ONCE = 4096;
 
   private final ImagePlan plan;
-  private final Spool spool;
+
+  /** Null in a rehearsal: nothing is written, and the spool's bytes are left out. */
+  private final @Nullable Spool spool;
+
   private final int[] deviceOfBlob;
   private final String volumeName;
   private final UUID uuid;
   private final BootstrapOutput output;
 
-  /** Without a file: nothing is written, and the spool's bytes are left out. */
-  private final boolean isRehearsal;
-
   private long serial;
 
   private ImageWriter(
       ImagePlan plan,
-      Spool spool,
+      @Nullable Spool spool,
       int[] deviceOfBlob,
       String volumeName,
       UUID uuid,
-      BootstrapOutput output,
-      boolean isRehearsal) {
+      BootstrapOutput output) {
     this.plan = plan;
     this.spool = spool;
     this.deviceOfBlob = deviceOfBlob;
     this.volumeName = volumeName;
     this.uuid = uuid;
     this.output = output;
-    this.isRehearsal = isRehearsal;
   }
 
   /**
@@ -66,20 +63,18 @@ final class ImageWriter {
       throws IOException {
     UUID uuid = options.uuid();
     if (uuid == null) {
-      uuid = uuidOf(rehearse(plan, spool, deviceOfBlob, options), spoolDigest);
+      uuid = uuidOf(rehearse(plan, deviceOfBlob, options), spoolDigest);
     }
     try (BootstrapOutput output = new BootstrapOutput(file)) {
-      return new ImageWriter(plan, spool, deviceOfBlob, options.volumeName(), uuid, output, false)
-          .write();
+      return new ImageWriter(plan, spool, deviceOfBlob, options.volumeName(), uuid, output).write();
     }
   }
 
   /** The digest of all metadata; with the spool's it stands for the whole content. */
-  private static Sha256 rehearse(
-      ImagePlan plan, Spool spool, int[] deviceOfBlob, BuildOptions options) throws IOException {
+  private static Sha256 rehearse(ImagePlan plan, int[] deviceOfBlob, BuildOptions options)
+      throws IOException {
     try (BootstrapOutput output = new BootstrapOutput(null)) {
-      return new ImageWriter(
-              plan, spool, deviceOfBlob, options.volumeName(), new UUID(0, 0), output, true)
+      return new ImageWriter(plan, null, deviceOfBlob, options.volumeName(), new UUID(0, 0), output)
           .write();
     }
   }
@@ -96,15 +91,15 @@ final class ImageWriter {
   }
 
   private Sha256 write() throws IOException {
-    output.padTo(ImagePlan.SUPERBLOCK_AT);
-    writeSuperblock(output.next(ImagePlan.DEVICES_AT - ImagePlan.SUPERBLOCK_AT));
+    output.padTo(Superblock.POSITION_BYTES);
+    writeSuperblock(output.next(Superblock.SIZE_BYTES));
     writeDevices();
     for (Node node : plan.byNid()) {
       writeNode(node);
     }
     output.padTo(plan.sharedXattrsAt());
     for (XattrTable.Entry xattr : plan.tree().xattrs().shared()) {
-      xattr.write(output.next(xattr.sizeBytes()), 0);
+      xattr.write(output.next(xattr.sizeBytes()), 0, spool);
     }
     for (Node node : plan.flat()) {
       output.padTo(node.startBlock * ImagePlan.BLOCK_BYTES);
@@ -140,7 +135,7 @@ final class ImageWriter {
    */
   private void writeSuperblock(MemorySegment dst) {
     int devices = plan.devices().size();
-    LittleEndian.put32(dst, 0, MAGIC);
+    LittleEndian.put32(dst, 0, Superblock.MAGIC);
     LittleEndian.put32(dst, 8, compatibleFeatures(plan));
     LittleEndian.put8(dst, 12, ChunkMap.BLOCK_BITS);
     LittleEndian.put16(dst, 14, Math.toIntExact(plan.tree().root().nid));
@@ -155,19 +150,21 @@ final class ImageWriter {
     MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, 64, name.length);
     LittleEndian.put32(dst, 80, incompatibleFeatures(plan));
     LittleEndian.put16(dst, 86, devices);
-    LittleEndian.put16(dst, 88, devices > 0 ? ImagePlan.DEVICES_AT / ImagePlan.DEVICE_BYTES : 0);
+    LittleEndian.put16(dst, 88, devices > 0 ? ImagePlan.DEVICES_AT / DeviceSlot.SIZE_BYTES : 0);
   }
 
   /** The features that a reader need not know. */
   static long compatibleFeatures(ImagePlan plan) {
     boolean hasXattrs = !plan.tree().xattrs().isEmpty();
-    return COMPAT_CHECKSUM | COMPAT_MTIME | (hasXattrs ? COMPAT_XATTR_FILTER : 0);
+    return Feature.SB_CHKSUM.bit()
+        | Feature.MTIME.bit()
+        | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0);
   }
 
   /** The features that a reader must know. */
   static long incompatibleFeatures(ImagePlan plan) {
-    return (plan.hasChunks() ? INCOMPAT_CHUNKED_FILE : 0)
-        | (plan.devices().isEmpty() ? 0 : INCOMPAT_DEVICE_TABLE);
+    return (plan.hasChunks() ? Feature.CHUNKED_FILE.bit() : 0)
+        | (plan.devices().isEmpty() ? 0 : Feature.DEVICE_TABLE.bit());
   }
 
   private static void putBigEndian(MemorySegment dst, long offset, long value) {
@@ -182,7 +179,7 @@ final class ImageWriter {
   private void writeDevices() throws IOException {
     long uniaddr = plan.blocks();
     for (Device device : plan.devices()) {
-      MemorySegment slot = output.next(ImagePlan.DEVICE_BYTES);
+      MemorySegment slot = output.next(DeviceSlot.SIZE_BYTES);
       byte[] tag = device.id().hex().getBytes(StandardCharsets.US_ASCII);
       MemorySegment.copy(tag, 0, slot, ValueLayout.JAVA_BYTE, 0, tag.length);
       LittleEndian.put32(slot, 64, device.blocks());
@@ -192,19 +189,19 @@ final class ImageWriter {
   }
 
   private void writeNode(Node node) throws IOException {
-    output.padTo(node.nid * Slots.SLOT_BYTES);
+    output.padTo(node.nid * Inode.SLOT_BYTES);
     serial++;
     if (node.isExtended) {
-      writeExtended(node, output.next(ImagePlan.EXTENDED_BYTES));
+      writeExtended(node, output.next(Inode.EXTENDED_BYTES));
     } else {
-      writeCompact(node, output.next(ImagePlan.COMPACT_BYTES));
+      writeCompact(node, output.next(Inode.COMPACT_BYTES));
     }
     int xattrBytes = node.xattrs.bodyBytes();
     if (xattrBytes > 0) {
-      node.xattrs.write(output.next(xattrBytes));
+      node.xattrs.write(output.next(xattrBytes), spool);
     }
     if (node.chunks != null) {
-      output.padTo(node.nid * Slots.SLOT_BYTES + ImagePlan.chunkIndexOffset(node));
+      output.padTo(node.nid * Inode.SLOT_BYTES + ImagePlan.chunkIndexOffset(node));
       writeChunkIndexes(node.chunks);
     } else {
       writeInline(node);
@@ -277,7 +274,7 @@ final class ImageWriter {
       return node.stat().rdev();
     }
     if (node.chunks != null) {
-      return node.chunks.chunkBits() - (long) ChunkMap.BLOCK_BITS | CHUNK_FORMAT_INDEXES;
+      return node.chunks.chunkBits() - (long) ChunkMap.BLOCK_BITS | DataLayout.ChunkBased.INDEXES;
     }
     if (node.startBlock != Node.NOWHERE) {
       return node.startBlock;
@@ -292,9 +289,9 @@ final class ImageWriter {
   private void writeChunkIndexes(ChunkMap chunks) throws IOException {
     for (int first = 0; first < chunks.count(); first += INDEXES_AT_ONCE) {
       int count = Math.min(chunks.count() - first, INDEXES_AT_ONCE);
-      MemorySegment dst = output.next(count * ImagePlan.CHUNK_INDEX_BYTES);
+      MemorySegment dst = output.next(count * DataLayout.ChunkBased.INDEX_BYTES);
       for (int i = 0; i < count; i++) {
-        long at = (long) i * ImagePlan.CHUNK_INDEX_BYTES;
+        long at = (long) i * DataLayout.ChunkBased.INDEX_BYTES;
         long address = chunks.address(first + i);
         if (address == ChunkMap.HOLE) {
           LittleEndian.put32(dst, at + 4, NO_BLOCK);
@@ -315,7 +312,7 @@ final class ImageWriter {
     if (node instanceof Node.Directory directory) {
       DirectoryBlocks blocks = new DirectoryBlocks(directory);
       blocks.write(blocks.count() - 1, dst);
-    } else if (!isRehearsal) {
+    } else if (spool != null) {
       spool.read(node.spooledAt, length, dst, 0);
     }
   }
@@ -329,7 +326,7 @@ final class ImageWriter {
     } else {
       int length = (int) node.sizeBytes();
       MemorySegment dst = output.next(length);
-      if (!isRehearsal) {
+      if (spool != null) {
         spool.read(node.spooledAt, length, dst, 0);
       }
     }

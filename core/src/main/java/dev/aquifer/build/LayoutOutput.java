@@ -2,19 +2,19 @@ package dev.aquifer.build;
 
 import dev.aquifer.format.Descriptor;
 import dev.aquifer.format.ImageManifest;
+import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.FileSource;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
@@ -22,29 +22,13 @@ import java.util.Deque;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * An OCI image layout that is being written: a hidden directory beside its final place, which it
- * takes when it is whole. If it never is, nothing is left of it, also when the process is told to
- * end.
+ * takes when it is whole. If it never is, closing leaves nothing of it. Used by one thread.
  */
 final class LayoutOutput implements Closeable {
-  private enum State {
-    /** Files are added. */
-    OPEN,
-    /** The directory is getting its final name: too late to give it up. */
-    COMMITTING,
-    /** It is there, or gone. */
-    DONE
-  }
-
-  private static final int DELETE_ATTEMPTS = 100;
-  private static final long COMMIT_SECONDS = 20;
-
   private final Path output;
   private final Path directory;
   private final boolean force;
@@ -52,9 +36,7 @@ final class LayoutOutput implements Closeable {
   /** Directories that were made on the way to the output, the outermost last. */
   private final Deque<Path> madeParents;
 
-  private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
-  private final CountDownLatch committed = new CountDownLatch(1);
-  private final Thread hook = new Thread(this::endProcess, "aquifer-build-cleanup");
+  private boolean isCommitted;
 
   private LayoutOutput(Path output, Path directory, boolean force, Deque<Path> madeParents) {
     this.output = output;
@@ -85,7 +67,6 @@ final class LayoutOutput implements Closeable {
       Path directory = parent.resolve("." + name + ".building-" + random);
       Files.createDirectory(directory);
       LayoutOutput layout = new LayoutOutput(absolute, directory, force, madeParents);
-      Runtime.getRuntime().addShutdownHook(layout.hook);
       try {
         Files.createDirectories(directory.resolve("blobs/sha256"));
       } catch (IOException e) {
@@ -185,30 +166,42 @@ final class LayoutOutput implements Closeable {
 
   /**
    * Adds the object {@code descriptor} of another layout: as a link if that can be, else a copy.
+   * What came into this layout is then hashed, whatever the other one said of it.
+   *
+   * @throws CorruptDataException if it is not what {@code descriptor} says
    */
   void addObject(Path object, Descriptor descriptor) throws IOException {
     Path target = directory.resolve(descriptor.path());
     if (Files.exists(target)) {
       return;
     }
+    // A link to a symbolic link would be one itself, and lead nowhere.
+    Path file = object.toRealPath();
     try {
-      Files.createLink(target, object);
+      Files.createLink(target, file);
     } catch (FileSystemException | UnsupportedOperationException e) {
       // Another file system, or one without links, or no right to link it.
       try {
-        Files.copy(object, target);
+        Files.copy(file, target);
       } catch (IOException f) {
         throw OutputFile.failed(target, f);
       }
     }
-    if (Files.size(target) != descriptor.sizeBytes()) {
-      throw new IOException(
-          "%s: has %d bytes: expected %d"
-              .formatted(object, Files.size(target), descriptor.sizeBytes()));
+    try (FileSource added = FileSource.open(target)) {
+      Sha256 found = Sha256.hash(added);
+      if (added.sizeBytes() != descriptor.sizeBytes() || !found.equals(descriptor.digest())) {
+        throw new CorruptDataException(
+            "%s: has %d bytes with digest %s: expected %d bytes with %s"
+                .formatted(
+                    object, added.sizeBytes(), found, descriptor.sizeBytes(), descriptor.digest()));
+      }
     }
   }
 
-  /** Writes index and marker, and gives the layout its place. */
+  /**
+   * Writes index and marker, and gives the layout its place. Everything is on the disk before, so
+   * that a crash leaves the earlier image or the whole new one under the name.
+   */
   void commit(Descriptor manifest) throws IOException {
     try {
       Files.write(directory.resolve("index.json"), ImageManifest.indexJson(manifest));
@@ -217,23 +210,17 @@ final class LayoutOutput implements Closeable {
     } catch (IOException e) {
       throw OutputFile.failed(directory, e);
     }
-    if (!state.compareAndSet(State.OPEN, State.COMMITTING)) {
-      throw new IOException(output + ": the build was ended");
+    OutputFile.syncTree(directory);
+    checkFree(output, output, force);
+    if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
+      replace();
+    } else {
+      move(directory, output);
+      isCommitted = true;
+      OutputFile.syncDirectory(output.resolveSibling(""));
     }
-    try {
-      checkFree(output, output, force);
-      if (Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
-        replace();
-      } else {
-        move(directory, output);
-      }
-      state.set(State.DONE);
-      madeParents.clear();
-    } catch (IOException e) {
-      state.set(State.OPEN);
-      throw e;
-    } finally {
-      committed.countDown();
+    for (Path made : madeParents) {
+      OutputFile.syncDirectory(made.resolveSibling(""));
     }
   }
 
@@ -246,7 +233,17 @@ final class LayoutOutput implements Closeable {
       move(old, output);
       throw e;
     }
-    delete(old);
+    isCommitted = true;
+    OutputFile.syncDirectory(output.resolveSibling(""));
+    try {
+      delete(old);
+    } catch (IOException e) {
+      // The image is built all the same.
+      System.getLogger(LayoutOutput.class.getName())
+          .log(
+              System.Logger.Level.WARNING,
+              old + ": the image that was replaced could not be removed: " + e);
+    }
   }
 
   private static void move(Path from, Path to) throws IOException {
@@ -262,56 +259,18 @@ final class LayoutOutput implements Closeable {
   /** Removes what was not committed. */
   @Override
   public void close() throws IOException {
-    boolean isMine = state.compareAndSet(State.OPEN, State.DONE);
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The process is ending: the hook runs, and does what is to do.
-    }
-    if (isMine) {
+    if (!isCommitted) {
       delete(directory);
       removeParents(madeParents);
     }
   }
 
-  private void endProcess() {
-    try {
-      if (state.compareAndSet(State.OPEN, State.DONE)) {
-        delete(directory);
-        removeParents(madeParents);
-      } else if (state.get() == State.COMMITTING
-          && !committed.await(COMMIT_SECONDS, TimeUnit.SECONDS)) {
-        System.getLogger(LayoutOutput.class.getName())
-            .log(System.Logger.Level.WARNING, directory + ": could not be cleaned up");
-      }
-    } catch (IOException | InterruptedException e) {
-      System.getLogger(LayoutOutput.class.getName())
-          .log(System.Logger.Level.WARNING, directory + ": could not be cleaned up: " + e);
-    }
-  }
-
-  /** Removes a directory to which others may still be adding files. */
-  private static void delete(Path directory) throws IOException {
-    for (int attempt = 1; ; attempt++) {
-      try {
-        deleteOnce(directory);
-        return;
-      } catch (DirectoryNotEmptyException e) {
-        if (attempt == DELETE_ATTEMPTS) {
-          throw e;
-        }
-      }
-    }
-  }
-
-  private static void deleteOnce(Path path) throws IOException {
+  private static void delete(Path path) throws IOException {
     if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
       try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
         for (Path entry : entries) {
-          deleteOnce(entry);
+          delete(entry);
         }
-      } catch (NoSuchFileException e) {
-        // Gone already.
       }
     }
     Files.deleteIfExists(path);

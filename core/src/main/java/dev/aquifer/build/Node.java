@@ -1,5 +1,7 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.FileType;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,9 +62,28 @@ class Node {
     return entry.stat();
   }
 
+  /** The type of file; {@link TreeReader} takes no inode without one. */
+  FileType type() {
+    return Objects.requireNonNull(stat().type());
+  }
+
   /** Length of the data that the image keeps in bytes. */
   long sizeBytes() {
-    return stat().isRegular() || stat().isSymlink() ? stat().sizeBytes() : 0;
+    return stat().isRegular() ? stat().sizeBytes() : 0;
+  }
+
+  /** A symbolic link. Some file systems give it another size than its target has. */
+  static final class Link extends Node {
+    int targetBytes;
+
+    Link(SourceEntry entry) {
+      super(entry);
+    }
+
+    @Override
+    long sizeBytes() {
+      return targetBytes;
+    }
   }
 
   /** A directory with its names in bytewise order, without {@code .} and {@code ..}. */

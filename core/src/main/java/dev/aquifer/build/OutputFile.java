@@ -5,7 +5,10 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -50,12 +53,49 @@ final class OutputFile implements Closeable {
     FileSource.readFully(channel, positionBytes, dst, path.toString());
   }
 
+  /** Waits until what was written is on the disk. */
+  void sync() throws IOException {
+    try {
+      channel.force(false);
+    } catch (IOException e) {
+      throw failed(path, e);
+    }
+  }
+
+  /** Waits until all files and directories below {@code directory}, and itself, are on the disk. */
+  static void syncTree(Path directory) throws IOException {
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        if (Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
+          syncTree(entry);
+        } else {
+          try (FileChannel file = FileChannel.open(entry, StandardOpenOption.READ)) {
+            file.force(false);
+          } catch (IOException e) {
+            throw failed(entry, e);
+          }
+        }
+      }
+    }
+    syncDirectory(directory);
+  }
+
+  /** Waits until the names in {@code directory} are on the disk, as far as it lets us. */
+  static void syncDirectory(Path directory) {
+    try (FileChannel names = FileChannel.open(directory, StandardOpenOption.READ)) {
+      names.force(true);
+    } catch (IOException e) {
+      // Some file systems can't; the files themselves are on the disk.
+    }
+  }
+
   /** The error of writing {@code path}: what can't be written, and why. */
   static IOException failed(Path path, IOException e) {
     String reason =
         switch (e) {
           case java.nio.file.AccessDeniedException _ -> "Permission denied";
           case java.nio.file.FileAlreadyExistsException _ -> "it exists already";
+          case java.nio.channels.ClosedByInterruptException _ -> "interrupted";
           case java.nio.file.NoSuchFileException _ -> "no such directory";
           case FileSystemException f when f.getReason() != null -> f.getReason();
           default -> String.valueOf(e.getMessage());

@@ -10,11 +10,8 @@ import dev.aquifer.io.FileSource;
 import dev.aquifer.io.Sha256;
 import java.io.Closeable;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -24,8 +21,6 @@ import java.util.List;
  * many threads.
  */
 public final class ReuseImage implements Closeable {
-  private static final int STEP_BYTES = 1 << 20;
-
   private final Path layout;
   private final ImageManifest manifest;
   private final FileSource bootstrap;
@@ -67,7 +62,9 @@ public final class ReuseImage implements Closeable {
       checkDevices(name, metadata, manifest);
       for (Descriptor object : manifest.blobs()) {
         Sha256 id = ImageManifest.blobId(name, object);
-        blobs.add(StoredBlob.open(layout.resolve(object.path()), id));
+        StoredBlob blob = StoredBlob.open(layout.resolve(object.path()), id);
+        blobs.add(blob);
+        checkTailOffset(name, object, blob);
       }
       Image image = metadata.withDevices(List.<ByteSource>copyOf(blobs));
       return new ReuseImage(layout, manifest, bootstrap, List.copyOf(blobs), image);
@@ -89,19 +86,26 @@ public final class ReuseImage implements Closeable {
   }
 
   private static void prove(FileSource source, Descriptor expected) throws IOException {
-    MessageDigest digest = Sha256.newDigest();
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment buffer = arena.allocate(STEP_BYTES, 8);
-      for (long done = 0; done < source.sizeBytes(); done += STEP_BYTES) {
-        MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, source.sizeBytes() - done));
-        source.read(done, step);
-        Sha256.update(digest, step);
-      }
-    }
-    Sha256 found = Sha256.finish(digest);
+    Sha256 found = Sha256.hash(source);
     if (!found.equals(expected.digest())) {
       throw new CorruptDataException(
           "%s: has digest %s: expected %s".formatted(source.name(), found, expected.digest()));
+    }
+  }
+
+  /** Whoever fetches the object relies on the annotation, and a new image takes it over. */
+  private static void checkTailOffset(String name, Descriptor object, StoredBlob blob)
+      throws CorruptDataException {
+    long said = ImageManifest.tailOffset(name, object);
+    if (said != blob.blob().storedSizeBytes()) {
+      throw new CorruptDataException(
+          "%s: %s says %d: expected %d, where the tail of %s starts"
+              .formatted(
+                  name,
+                  ImageManifest.TAIL_OFFSET,
+                  said,
+                  blob.blob().storedSizeBytes(),
+                  blob.name()));
     }
   }
 

@@ -10,12 +10,15 @@ import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
@@ -40,9 +43,9 @@ final class ReusedBlobs {
   private static final int MAX_BLOBS = 1 << 14;
   private static final int BATCH_BYTES = 1 << 20;
   private static final int MAX_IN_FLIGHT = 4;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
   private final List<Blob> blobs = new ArrayList<>();
+  private final Map<Sha256, Integer> numbers = new HashMap<>();
   private final int chunkBits;
 
   private ReusedBlobs(int chunkBits) {
@@ -55,12 +58,15 @@ final class ReusedBlobs {
    * @param chunkBits the size of chunk in which the new image is searched for equal data
    */
   static ReusedBlobs index(
-      List<ReuseImage> images, int chunkBits, ChunkIndex index, ExecutorService pool)
+      List<ReuseImage> images, int chunkBits, DigestIndex index, ExecutorService pool)
       throws IOException {
     ReusedBlobs reused = new ReusedBlobs(chunkBits);
+    LongSet chunks = new LongSet();
     for (ReuseImage image : images) {
-      reused.indexImage(image, index, pool);
+      reused.addChunks(image, chunks);
     }
+    // Later images mostly have earlier ones' blobs: all chunks together, so that each is read once.
+    reused.hash(chunks.sorted(), index, pool);
     return reused;
   }
 
@@ -68,13 +74,7 @@ final class ReusedBlobs {
     return blobs;
   }
 
-  private void indexImage(ReuseImage image, ChunkIndex index, ExecutorService pool)
-      throws IOException {
-    int[] numbers = new int[image.blobs().size()];
-    for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = number(image, i);
-    }
-    long[] chunks = chunks(image.image(), numbers);
+  private void hash(long[] chunks, DigestIndex index, ExecutorService pool) throws IOException {
     Deque<Future<Hashes>> inFlight = new ArrayDeque<>();
     try {
       for (int first = 0; first < chunks.length; ) {
@@ -100,62 +100,103 @@ final class ReusedBlobs {
     }
   }
 
+  /** Adds every chunk of file data in blobs of {@code image}. */
+  private void addChunks(ReuseImage image, LongSet chunks) throws IOException {
+    int[] numberOfDevice = new int[image.blobs().size()];
+    for (int i = 0; i < numberOfDevice.length; i++) {
+      numberOfDevice[i] = number(image, i);
+    }
+    for (long nid : files(image.image())) {
+      addFile(image.image(), image.image().inode(nid), numberOfDevice, chunks);
+    }
+  }
+
   /** A blob that several images have gets one number. */
   private int number(ReuseImage image, int device) throws IOException {
     StoredBlob stored = image.blobs().get(device);
-    Sha256 id = stored.blob().table().id();
-    for (Blob known : blobs) {
-      if (known.id().equals(id)) {
-        return known.number;
-      }
+    Integer known = numbers.get(stored.blob().table().id());
+    if (known != null) {
+      return known;
     }
     if (blobs.size() == MAX_BLOBS) {
       throw new IOException("images to reuse: more than %d blobs".formatted(MAX_BLOBS));
     }
-    blobs.add(new Blob(blobs.size() + 1, image, stored, image.manifest().blobs().get(device)));
-    return blobs.size();
+    int number = blobs.size() + 1;
+    blobs.add(new Blob(number, image, stored, image.manifest().blobs().get(device)));
+    numbers.put(stored.blob().table().id(), number);
+    return number;
   }
 
-  /** Every chunk of file data in blobs once, sorted by where it lies. */
-  private long[] chunks(Image image, int[] numbers) throws IOException {
-    Longs found = new Longs();
+  /** The nids of all regular files, each once whatever the count of its names. */
+  private static long[] files(Image image) throws IOException {
+    LongSet files = new LongSet();
+    Set<Long> seen = new HashSet<>();
+    seen.add(image.root().nid());
     Deque<Inode> rest = new ArrayDeque<>();
     rest.push(image.root());
     while (!rest.isEmpty()) {
+      Waiting.checkInterrupt();
       image
           .directory(rest.pop())
           .forEach(
               entry -> {
-                if (entry.type() == FileType.DIRECTORY) {
+                if (entry.type() == FileType.REGULAR) {
+                  files.add(entry.nid());
+                } else if (entry.type() == FileType.DIRECTORY) {
+                  // Without this an image of a few bytes could keep us busy for ever.
+                  if (!seen.add(entry.nid())) {
+                    throw new CorruptDataException(
+                        "%s: %s: this directory is also in another place: expected one place"
+                            .formatted(image.name(), entry));
+                  }
                   rest.push(image.inode(entry));
-                } else if (entry.type() == FileType.REGULAR) {
-                  addFile(image, image.inode(entry), numbers, found);
                 }
               });
     }
-    return found.sortedDistinct();
+    return files.sorted();
   }
 
-  private void addFile(Image image, Inode file, int[] numbers, Longs found) throws IOException {
+  private void addFile(Image image, Inode file, int[] numberOfDevice, LongSet found)
+      throws IOException {
+    if (file.type() != FileType.REGULAR) {
+      throw new CorruptDataException(
+          "%s: inode nid %d: is a %s: a directory entry says regular file"
+              .formatted(image.name(), file.nid(), file.type()));
+    }
     long size = file.sizeBytes();
-    int bits = ChunkMap.chunkBits(size, chunkBits);
+    int bits = chunkBits(image, file);
     for (long at = 0; at < size; ) {
       Extent extent = image.map(file, at);
       if (extent instanceof Extent.Plain plain && plain.device() > 0 && bits > 0) {
-        addExtent(plain, size, bits, numbers[plain.device() - 1], found);
+        addExtent(plain, size, bits, numberOfDevice[plain.device() - 1], found);
       }
       at += extent.lengthBytes();
     }
   }
 
+  /** The size of chunk that the same file would have in the new image. */
+  private int chunkBits(Image image, Inode file) throws IOException {
+    long size = file.sizeBytes();
+    ChunkSize chunkSize = new ChunkSize(size, chunkBits);
+    for (long at = 0; at < size && chunkSize.dependsOnData(); ) {
+      Extent extent = image.map(file, at);
+      if (extent instanceof Extent.Plain) {
+        chunkSize.addData(at, at + extent.lengthBytes());
+      }
+      at += extent.lengthBytes();
+    }
+    return chunkSize.bits();
+  }
+
   /** Adds the chunks of a file that lie wholly in one run of blocks. */
-  private static void addExtent(Extent.Plain run, long fileSize, int bits, int blob, Longs found) {
+  private static void addExtent(
+      Extent.Plain run, long fileSize, int bits, int blob, LongSet found) {
     long end = run.fileOffsetBytes() + run.lengthBytes();
     long chunk = 1L << bits;
     for (long at = run.fileOffsetBytes() + chunk - 1 >>> bits << bits; at < end; at += chunk) {
       long length = Math.min(chunk, fileSize - at);
       long address = run.addressBytes() + (at - run.fileOffsetBytes());
-      if (at + length <= end && address % (1 << BLOCK_BITS) == 0) {
+      if (at + length <= end && Chunk.canBe(address)) {
         found.add(Chunk.of(blob, address >>> BLOCK_BITS, length));
       }
     }
@@ -165,6 +206,11 @@ final class ReusedBlobs {
   private static final class Chunk {
     private static final int COUNT_BITS = 16;
     private static final int BLOCK_NUMBER_BITS = 32;
+
+    static boolean canBe(long addressBytes) {
+      return (addressBytes & (1L << BLOCK_BITS) - 1) == 0
+          && addressBytes >>> BLOCK_BITS < 1L << BLOCK_NUMBER_BITS;
+    }
 
     static long of(int blob, long block, long lengthBytes) {
       long blocks = (lengthBytes - 1 >>> BLOCK_BITS) + 1;
@@ -184,30 +230,6 @@ final class ReusedBlobs {
     }
   }
 
-  /** A list of longs. */
-  private static final class Longs {
-    private long[] values = new long[1024];
-    private int count;
-
-    void add(long value) {
-      if (count == values.length) {
-        values = Arrays.copyOf(values, 2 * count);
-      }
-      values[count++] = value;
-    }
-
-    long[] sortedDistinct() {
-      Arrays.sort(values, 0, count);
-      int kept = 0;
-      for (int i = 0; i < count; i++) {
-        if (i == 0 || values[i] != values[i - 1]) {
-          values[kept++] = values[i];
-        }
-      }
-      return Arrays.copyOf(values, kept);
-    }
-  }
-
   /** Reads and hashes neighbouring chunks of one blob. */
   private static final class Hashes implements Callable<Hashes> {
     private final StoredBlob blob;
@@ -217,7 +239,7 @@ final class ReusedBlobs {
     Hashes(StoredBlob blob, long[] chunks) {
       this.blob = blob;
       this.chunks = chunks;
-      this.digests = new long[4 * chunks.length];
+      this.digests = new long[DigestIndex.DIGEST_LONGS * chunks.length];
     }
 
     @Override
@@ -237,18 +259,20 @@ final class ReusedBlobs {
                     .formatted(blob.name(), blob.sizeBytes(), position + bytes.byteSize()));
           }
           blob.read(position, bytes);
-          MemorySegment digest = MemorySegment.ofArray(Sha256.hash(bytes).bytes());
-          for (int word = 0; word < 4; word++) {
-            digests[4 * i + word] = digest.get(LONG, 8L * word);
-          }
+          DigestIndex.toLongs(Sha256.hash(bytes).bytes(), digests, digestAt(i));
         }
       }
       return this;
     }
 
-    void putInto(ChunkIndex index) {
+    private static int digestAt(int chunk) {
+      return chunk * DigestIndex.DIGEST_LONGS;
+    }
+
+    void putInto(DigestIndex index) {
       for (int i = 0; i < chunks.length; i++) {
-        index.put(digests, 4 * i, ChunkMap.address(Chunk.blob(chunks[i]), Chunk.block(chunks[i])));
+        index.put(
+            digests, digestAt(i), ChunkMap.address(Chunk.blob(chunks[i]), Chunk.block(chunks[i])));
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.Inode;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -9,8 +10,6 @@ import java.util.List;
  * near.
  */
 final class Slots {
-  static final int SLOT_BYTES = 32;
-
   private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
 
   /** How many gaps are remembered; more find hardly more room. */
@@ -77,12 +76,12 @@ final class Slots {
     }
     long start = from;
     while ((start + headBytes) % BLOCK_BYTES + tailBytes > BLOCK_BYTES) {
-      start += SLOT_BYTES;
+      start += Inode.SLOT_BYTES;
     }
     return start;
   }
 
   private static long roundUp(long bytes) {
-    return bytes + SLOT_BYTES - 1 & -SLOT_BYTES;
+    return bytes + Inode.SLOT_BYTES - 1 & -Inode.SLOT_BYTES;
   }
 }

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
@@ -35,11 +36,6 @@ public final class SourceEntry {
     return new SourceEntry(parent, name, stat);
   }
 
-  /** The directory that holds this name, or null for the root. */
-  public @Nullable SourceEntry parent() {
-    return parent;
-  }
-
   /** The bytes of the name, without a slash; empty for the root. Not a copy: don't change it. */
   public byte[] name() {
     return name;
@@ -66,6 +62,14 @@ public final class SourceEntry {
       path.writeBytes(entry.name);
     }
     return path.toByteArray();
+  }
+
+  /** Whether {@code other} is the same name in the same directory. */
+  boolean isSameName(SourceEntry other) {
+    return Arrays.equals(name, other.name)
+        && parent != null
+        && other.parent != null
+        && FileKey.of(parent.stat).equals(FileKey.of(other.parent.stat));
   }
 
   /** The path for people: {@code /a/b}, with bytes that can't be printed as {@code %XX}. */

@@ -5,28 +5,37 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
 
 /**
- * Small data that must wait until the bootstrap is written: link targets and files that lie inline.
- * A temporary file, so that a million of them need no memory. Used by one thread.
+ * Small data that must wait until the bootstrap is written: values of extended attributes, link
+ * targets, and files that lie inline. A temporary file, so that a million of them need no memory.
+ * Used by one thread.
  */
 final class Spool implements Closeable {
   private static final int BUFFER_BYTES = 256 << 10;
+  private static final int PAGE_BITS = 16;
+  private static final int PAGE_BYTES = 1 << PAGE_BITS;
+
+  /** What is read comes from some places that advance side by side, one for each kind of data. */
+  private static final int MAX_PAGES = 16;
 
   private final OutputFile file;
   private final Arena arena = Arena.ofConfined();
   private final MessageDigest digest = Sha256.newDigest();
 
-  /** Before {@link #finish} bytes not yet written; afterwards a window of the file. */
+  /** Bytes not yet written. */
   private final MemorySegment buffer;
+
+  /** Parts of the file by their number, the one used last at the end. */
+  private final SequencedMap<Long, MemorySegment> pages = new LinkedHashMap<>(32, 0.75f, true);
 
   private long bufferStart;
   private long sizeBytes;
-  private long windowEnd;
 
   private Spool(OutputFile file) {
     this.file = file;
@@ -64,26 +73,32 @@ final class Spool implements Closeable {
   /** Ends appending; returns the digest of all that was appended. */
   Sha256 finish() throws IOException {
     flush();
-    bufferStart = 0;
-    windowEnd = 0;
     return Sha256.finish(digest);
   }
 
   /** Copies {@code lengthBytes} bytes from {@code position} to {@code dst}, after the finish. */
   void read(long position, int lengthBytes, MemorySegment dst, long dstOffset) throws IOException {
-    if (position < bufferStart || position + lengthBytes > windowEnd) {
-      bufferStart = position;
-      windowEnd = Math.min(sizeBytes, position + BUFFER_BYTES);
-      file.read(bufferStart, buffer.asSlice(0, windowEnd - bufferStart));
+    for (int done = 0; done < lengthBytes; ) {
+      long number = position + done >>> PAGE_BITS;
+      MemorySegment page = page(number);
+      long from = position + done - (number << PAGE_BITS);
+      int step = (int) Math.min(lengthBytes - done, PAGE_BYTES - from);
+      MemorySegment.copy(page, from, dst, dstOffset + done, step);
+      done += step;
     }
-    MemorySegment.copy(
-        buffer,
-        ValueLayout.JAVA_BYTE,
-        position - bufferStart,
-        dst,
-        ValueLayout.JAVA_BYTE,
-        dstOffset,
-        lengthBytes);
+  }
+
+  private MemorySegment page(long number) throws IOException {
+    MemorySegment known = pages.get(number);
+    if (known != null) {
+      return known;
+    }
+    MemorySegment page =
+        pages.size() < MAX_PAGES ? arena.allocate(PAGE_BYTES) : pages.pollFirstEntry().getValue();
+    long start = number << PAGE_BITS;
+    file.read(start, page.asSlice(0, Math.min(PAGE_BYTES, sizeBytes - start)));
+    pages.put(number, page);
+    return page;
   }
 
   @Override

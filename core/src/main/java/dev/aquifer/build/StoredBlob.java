@@ -10,7 +10,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,22 +17,14 @@ import org.jspecify.annotations.Nullable;
  * bytes is given. The spans used last are kept.
  */
 final class StoredBlob implements ByteSource {
-  private record Span(int index, MemorySegment plain) {}
-
-  private static final int MAX_KEPT_SPANS = 8;
-  private static final int KEPT_BYTES = 16 << 20;
+  private static final KeptSpans KEPT = new KeptSpans(64 << 20);
 
   private final FileSource object;
   private final BlobObject blob;
 
-  /** Kept spans, each at its index modulo the length. */
-  private final AtomicReferenceArray<@Nullable Span> kept;
-
   private StoredBlob(FileSource object, BlobObject blob) {
     this.object = object;
     this.blob = blob;
-    int spans = KEPT_BYTES >>> blob.table().spanBits();
-    this.kept = new AtomicReferenceArray<>(Math.clamp(spans, 1, MAX_KEPT_SPANS));
   }
 
   /**
@@ -111,26 +102,24 @@ final class StoredBlob implements ByteSource {
   }
 
   private MemorySegment span(int index) throws IOException {
-    int slot = index % kept.length();
-    Span known = kept.get(slot);
-    if (known != null && known.index == index) {
-      return known.plain;
+    MemorySegment known = KEPT.get(this, index);
+    if (known != null) {
+      return known;
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment stored = arena.allocate(blob.storedLengthBytes(index), 8);
       MemorySegment plain = arena.allocate(blob.table().lengthBytes(index), 8);
       object.read(blob.storedOffsetBytes(index), stored);
       blob.decode(index, stored, plain, name());
-      // On the heap, where the collector frees it when nobody reads it any more.
-      Span span =
-          new Span(index, MemorySegment.ofArray(plain.toArray(ValueLayout.JAVA_BYTE)).asReadOnly());
-      kept.set(slot, span);
-      return span.plain;
+      MemorySegment span = MemorySegment.ofArray(plain.toArray(ValueLayout.JAVA_BYTE)).asReadOnly();
+      KEPT.put(this, index, span);
+      return span;
     }
   }
 
   @Override
   public void close() throws IOException {
     object.close();
+    KEPT.drop(this);
   }
 }

@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -125,8 +126,9 @@ public final class TreeDigest {
   }
 
   /**
-   * The SHA-256 of a file's data; if there is more than 1 MiB of it, that of the SHA-256s of each
-   * MiB. So holes need not be read, and files may have terabytes of them.
+   * The SHA-256 of a file's data; if there is more than 1 MiB of it, that of position (u64, little
+   * endian) and SHA-256 of each MiB that is not all zeros. So holes need not be looked at, however
+   * large they are.
    */
   private Sha256 dataDigest(SourceEntry entry) throws IOException {
     long size = entry.stat().sizeBytes();
@@ -135,30 +137,27 @@ public final class TreeDigest {
     }
     try (SourceFile file = tree.open(entry)) {
       if (size <= STEP_BYTES) {
-        Sha256 whole = stepDigest(file, 0, (int) size);
+        MemorySegment whole = buffer.asSlice(0, size);
+        file.read(0, whole);
         file.checkUnchanged();
-        return whole;
+        return Sha256.hash(whole);
       }
-      byte[] zeros = Sha256.hash(new byte[STEP_BYTES]).bytes();
       MessageDigest digest = Sha256.newDigest();
-      long data = 0;
-      for (long done = 0; done < size; done += STEP_BYTES) {
-        if (data < done) {
-          data = file.nextData(done);
+      byte[] position = new byte[Long.BYTES];
+      long at = file.nextData(0) / STEP_BYTES * STEP_BYTES;
+      while (at < size) {
+        MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, size - at));
+        file.read(at, step);
+        if (!Batch.isZero(step)) {
+          LittleEndian.put64(MemorySegment.ofArray(position), 0, at);
+          digest.update(position);
+          digest.update(Sha256.hash(step).bytes());
         }
-        int step = (int) Math.min(STEP_BYTES, size - done);
-        boolean isHole = data >= done + STEP_BYTES && step == STEP_BYTES;
-        digest.update(isHole ? zeros : stepDigest(file, done, step).bytes());
+        long next = at + step.byteSize();
+        at = next < size ? file.nextData(next) / STEP_BYTES * STEP_BYTES : size;
       }
       file.checkUnchanged();
       return Sha256.finish(digest);
     }
-  }
-
-  private Sha256 stepDigest(SourceFile file, long positionBytes, int lengthBytes)
-      throws IOException {
-    MemorySegment step = buffer.asSlice(0, lengthBytes);
-    file.read(positionBytes, step);
-    return Sha256.hash(step);
   }
 }

@@ -5,10 +5,11 @@ import java.io.InterruptedIOException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 
-/** Waits for what another thread makes, and passes on its errors as they are. */
+/** How long work ends early: by an error of another thread, or an interrupt. */
 final class Waiting {
   private Waiting() {}
 
+  /** Waits for what another thread makes, and passes on its errors as they are. */
   static <T> T on(Future<T> future) throws IOException {
     try {
       return future.get();
@@ -24,6 +25,13 @@ final class Waiting {
         case Error error -> throw error;
         case null, default -> throw new AssertionError(e);
       }
+    }
+  }
+
+  /** For loops that may run for minutes without reading a channel or waiting for a thread. */
+  static void checkInterrupt() throws InterruptedIOException {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new InterruptedIOException("interrupted");
     }
   }
 }

@@ -1,8 +1,10 @@
 package dev.aquifer.build;
 
 import dev.aquifer.io.LittleEndian;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The extended attributes of an inode, as they lie behind it.
@@ -69,12 +71,16 @@ final class XattrSet {
     return entries.isEmpty() ? 0 : (bodyBytes() - HEADER_BYTES) / 4 + 1;
   }
 
-  /** Writes {@link #bodyBytes} bytes at the start of zeroed memory. */
-  void write(MemorySegment dst) {
+  /**
+   * Writes {@link #bodyBytes} bytes at the start of zeroed memory.
+   *
+   * @param spool where names and values come from, or null to leave them out
+   */
+  void write(MemorySegment dst, @Nullable Spool spool) throws IOException {
     int present = 0;
     int shared = 0;
     for (XattrTable.Entry entry : entries) {
-      present |= 1 << XattrFilter.bit(entry.nameSpace, entry.name);
+      present |= 1 << entry.filterBit;
       if (entry.isShared() && shared < MAX_SHARED) {
         LittleEndian.put32(dst, HEADER_BYTES + 4L * shared, entry.sharedId);
         shared++;
@@ -88,7 +94,7 @@ final class XattrSet {
       if (entry.isShared() && seen < MAX_SHARED) {
         seen++;
       } else {
-        at = entry.write(dst, at);
+        at = entry.write(dst, at, spool);
       }
     }
   }

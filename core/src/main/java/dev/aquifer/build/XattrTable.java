@@ -1,23 +1,26 @@
 package dev.aquifer.build;
 
 import dev.aquifer.io.LittleEndian;
+import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The extended attributes of a tree, each kept once: mostly all files have the same few. Those that
  * at least two inodes have go to the image's shared area, the others behind their inode.
  *
  * <p>On disk an attribute is: length of the name u8, name space u8, length of the value u16, name
- * without its name space, value, zeros up to a multiple of 4.
+ * without its name space, value, zeros up to a multiple of 4. Name and value wait in the {@link
+ * Spool}, since each file may have its own, such as a signature.
  */
 final class XattrTable {
   /** Name spaces of EROFS with their numbers; a name space that ends without a dot is a name. */
@@ -53,15 +56,25 @@ final class XattrTable {
     private static final long NOT_SHARED = -1;
 
     final int nameSpace;
-    final byte[] name;
-    final byte[] value;
+
+    /** Where name and value are in the spool. */
+    private final long spooledAt;
+
+    /** See {@link XattrFilter}. */
+    final int filterBit;
+
+    private final int nameBytes;
+    private final int valueBytes;
     int users;
     long sharedId = NOT_SHARED;
 
-    Entry(int nameSpace, byte[] name, byte[] value) {
+    Entry(int nameSpace, byte[] name, byte[] value, Spool spool) throws IOException {
       this.nameSpace = nameSpace;
-      this.name = name;
-      this.value = value;
+      this.filterBit = XattrFilter.bit(nameSpace, name);
+      this.nameBytes = name.length;
+      this.valueBytes = value.length;
+      this.spooledAt = spool.append(name);
+      spool.append(value);
     }
 
     boolean isShared() {
@@ -69,17 +82,21 @@ final class XattrTable {
     }
 
     int sizeBytes() {
-      return 4 + name.length + value.length + 3 & ~3;
+      return 4 + nameBytes + valueBytes + 3 & ~3;
     }
 
-    /** Writes the attribute at {@code offset} of zeroed memory; returns where it ends. */
-    long write(MemorySegment dst, long offset) {
-      LittleEndian.put8(dst, offset, name.length);
+    /**
+     * Writes the attribute at {@code offset} of zeroed memory; returns where it ends.
+     *
+     * @param spool where name and value come from, or null to leave them out
+     */
+    long write(MemorySegment dst, long offset, @Nullable Spool spool) throws IOException {
+      LittleEndian.put8(dst, offset, nameBytes);
       LittleEndian.put8(dst, offset + 1, nameSpace);
-      LittleEndian.put16(dst, offset + 2, value.length);
-      MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, offset + 4, name.length);
-      MemorySegment.copy(
-          value, 0, dst, ValueLayout.JAVA_BYTE, offset + 4 + name.length, value.length);
+      LittleEndian.put16(dst, offset + 2, valueBytes);
+      if (spool != null) {
+        spool.read(spooledAt, nameBytes + valueBytes, dst, offset + 4);
+      }
       return offset + sizeBytes();
     }
   }
@@ -87,8 +104,18 @@ final class XattrTable {
   private static final int MAX_VALUE_BYTES = 65535;
   private static final int MAX_NAME_BYTES = 255;
 
-  private final Map<Xattr, Entry> entries = new LinkedHashMap<>();
-  private final Map<List<Entry>, XattrSet> sets = new LinkedHashMap<>();
+  private final Spool spool;
+  private final List<Entry> entries = new ArrayList<>();
+
+  /** The index in {@link #entries} by the digest of name and value. */
+  private final DigestIndex known = new DigestIndex();
+
+  private final Map<List<Entry>, XattrSet> sets = new HashMap<>();
+
+  /** A table whose names and values go to {@code spool}. */
+  XattrTable(Spool spool) {
+    this.spool = spool;
+  }
 
   /** Returns the attributes of {@code file}, which counts as one more user of them. */
   XattrSet add(SourceTree source, SourceEntry file) throws IOException {
@@ -98,17 +125,18 @@ final class XattrTable {
     }
     List<Xattr> sorted = new ArrayList<>(xattrs);
     Collections.sort(sorted);
+    int before = entries.size();
     List<Entry> list = new ArrayList<>(sorted.size());
     for (Xattr xattr : sorted) {
-      Entry entry = entries.get(xattr);
-      if (entry == null) {
-        entry = entry(source, file, xattr);
-        entries.put(xattr, entry);
-      }
+      Entry entry = entry(source, file, xattr);
       entry.users++;
       list.add(entry);
     }
-    XattrSet set = sets.computeIfAbsent(list, XattrSet::new);
+    // With an attribute that nobody had before, mostly nobody will have the set again either.
+    XattrSet set =
+        entries.size() > before
+            ? new XattrSet(list)
+            : sets.computeIfAbsent(List.copyOf(list), XattrSet::new);
     if (!set.fits()) {
       throw new IOException(
           "%s: %s: %d bytes of extended attributes: expected at most %d"
@@ -117,7 +145,29 @@ final class XattrTable {
     return set;
   }
 
-  private static Entry entry(SourceTree source, SourceEntry file, Xattr xattr) throws IOException {
+  private Entry entry(SourceTree source, SourceEntry file, Xattr xattr) throws IOException {
+    long[] digest = digest(xattr);
+    long index = known.find(digest, 0);
+    if (index != DigestIndex.ABSENT) {
+      return entries.get((int) index);
+    }
+    Entry entry = newEntry(source, file, xattr);
+    known.put(digest, 0, entries.size());
+    entries.add(entry);
+    return entry;
+  }
+
+  private static long[] digest(Xattr xattr) {
+    MessageDigest digest = Sha256.newDigest();
+    // The first digest has a fixed length, so that no name and value look like others.
+    digest.update(Sha256.hash(xattr.name()).bytes());
+    digest.update(xattr.value());
+    long[] longs = new long[DigestIndex.DIGEST_LONGS];
+    DigestIndex.toLongs(digest.digest(), longs, 0);
+    return longs;
+  }
+
+  private Entry newEntry(SourceTree source, SourceEntry file, Xattr xattr) throws IOException {
     byte[] name = xattr.name();
     for (NameSpace space : NameSpace.values()) {
       if (space.holds(name)) {
@@ -127,7 +177,7 @@ final class XattrTable {
               "%s: %s: extended attribute %s with a value of %d bytes: expected at most %d"
                   .formatted(source.name(), file, xattr, xattr.value().length, MAX_VALUE_BYTES));
         }
-        return new Entry(space.number, rest, xattr.value());
+        return new Entry(space.number, rest, xattr.value(), spool);
       }
     }
     throw new IOException(
@@ -146,7 +196,7 @@ final class XattrTable {
    */
   long share() {
     long sizeBytes = 0;
-    for (Entry entry : entries.values()) {
+    for (Entry entry : entries) {
       if (entry.users >= 2) {
         entry.sharedId = sizeBytes / 4;
         sizeBytes += entry.sizeBytes();
@@ -157,7 +207,7 @@ final class XattrTable {
 
   /** Moves the ids by where the shared area starts in its first block. */
   void moveShared(long bytesIntoBlock) {
-    for (Entry entry : entries.values()) {
+    for (Entry entry : entries) {
       if (entry.isShared()) {
         entry.sharedId += bytesIntoBlock / 4;
       }
@@ -166,6 +216,6 @@ final class XattrTable {
 
   /** The shared attributes in the order of their ids. */
   List<Entry> shared() {
-    return entries.values().stream().filter(Entry::isShared).toList();
+    return entries.stream().filter(Entry::isShared).toList();
   }
 }

@@ -164,11 +164,6 @@ public final class BlobObject {
     return table;
   }
 
-  /** How spans are encoded that are not stored plain. */
-  public SpanCodec codec() {
-    return codec;
-  }
-
   /** Where the stored form of span {@code index} starts in the object. */
   public long storedOffsetBytes(int index) {
     return offsets[index];
@@ -179,7 +174,7 @@ public final class BlobObject {
     return (int) (offsets[index + 1] - offsets[index]);
   }
 
-  /** The length of all stored spans. */
+  /** The length of all stored spans: where the object's tail starts. */
   public long storedSizeBytes() {
     return offsets[offsets.length - 1];
   }

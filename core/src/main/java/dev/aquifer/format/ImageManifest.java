@@ -62,7 +62,7 @@ public record ImageManifest(Descriptor config, Descriptor bootstrap, List<Descri
    * @param name what messages call the index
    */
   public static Descriptor parseIndex(String name, byte[] json) throws IOException {
-    JsonNode manifests = tree(name, json).path("manifests");
+    JsonNode manifests = list(name, tree(name, json), "manifests");
     if (manifests.size() != 1) {
       throw new CorruptDataException(
           "%s: lists %d manifests: expected exactly one".formatted(name, manifests.size()));
@@ -89,7 +89,7 @@ public record ImageManifest(Descriptor config, Descriptor bootstrap, List<Descri
           "%s: manifest has digest %s: expected %s".formatted(name, found, expected));
     }
     JsonNode root = tree(name, json);
-    JsonNode layers = root.path("layers");
+    JsonNode layers = list(name, root, "layers");
     if (layers.isEmpty() || !layers.get(0).path("mediaType").asText().equals(BOOTSTRAP_TYPE)) {
       throw new UnsupportedFeatureException(
           "%s: is no Aquifer image: expected a first layer of type %s"
@@ -190,6 +190,16 @@ public record ImageManifest(Descriptor config, Descriptor bootstrap, List<Descri
         Sha256.parse(node.path("digest").asText()),
         size.asLong(),
         annotations);
+  }
+
+  /** The array {@code key}; empty if there is none. */
+  private static JsonNode list(String name, JsonNode root, String key) throws CorruptDataException {
+    JsonNode list = root.path(key);
+    if (!list.isArray() && !list.isMissingNode()) {
+      throw new CorruptDataException(
+          "%s: %s is no JSON array: expected a list of descriptors".formatted(name, key));
+    }
+    return list;
   }
 
   private static JsonNode tree(String name, byte[] json) throws CorruptDataException {

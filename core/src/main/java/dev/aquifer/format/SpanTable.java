@@ -45,11 +45,13 @@ public final class SpanTable {
   private final int spanBits;
   private final long plainSizeBytes;
   private final byte @Nullable [] digests;
+  private final @Nullable Sha256 id;
 
   private SpanTable(int spanBits, long plainSizeBytes, byte @Nullable [] digests) {
     this.spanBits = spanBits;
     this.plainSizeBytes = plainSizeBytes;
     this.digests = digests;
+    this.id = digests == null ? null : Sha256.hash(canonical(spanBits, plainSizeBytes, digests));
   }
 
   /** A table whose spans are proven by {@code digests}, 32 bytes a span in span order. */
@@ -107,16 +109,17 @@ public final class SpanTable {
       throw new CorruptDataException(
           "%s: span table of %d bytes: expected %d".formatted(name, bytes.byteSize(), lengthBytes));
     }
-    Sha256 id = Sha256.hash(bytes.asSlice(0, lengthBytes));
-    if (!id.equals(expectedId)) {
+    SpanTable table =
+        new SpanTable(
+            cut.spanBits,
+            cut.plainSizeBytes,
+            bytes.asSlice(HEADER_BYTES, lengthBytes - HEADER_BYTES).toArray(ValueLayout.JAVA_BYTE));
+    if (!table.id().equals(expectedId)) {
       throw new CorruptDataException(
           "%s: span table has digest %s: expected the blob's id %s"
-              .formatted(name, id, expectedId));
+              .formatted(name, table.id(), expectedId));
     }
-    return new SpanTable(
-        cut.spanBits,
-        cut.plainSizeBytes,
-        bytes.asSlice(HEADER_BYTES, lengthBytes - HEADER_BYTES).toArray(ValueLayout.JAVA_BYTE));
+    return table;
   }
 
   /** The canonical form. */
@@ -125,13 +128,17 @@ public final class SpanTable {
     if (proof == null) {
       throw new IllegalStateException("a blob without digests has no canonical span table");
     }
-    byte[] bytes = new byte[HEADER_BYTES + proof.length];
+    return canonical(spanBits, plainSizeBytes, proof);
+  }
+
+  private static byte[] canonical(int spanBits, long plainSizeBytes, byte[] digests) {
+    byte[] bytes = new byte[HEADER_BYTES + digests.length];
     MemorySegment header = MemorySegment.ofArray(bytes);
     LittleEndian.put64(header, 0, MAGIC);
     LittleEndian.put32(header, 8, VERSION);
     LittleEndian.put32(header, 12, spanBits);
     LittleEndian.put64(header, 16, plainSizeBytes);
-    System.arraycopy(proof, 0, bytes, HEADER_BYTES, proof.length);
+    System.arraycopy(digests, 0, bytes, HEADER_BYTES, digests.length);
     return bytes;
   }
 
@@ -142,7 +149,11 @@ public final class SpanTable {
 
   /** The blob's id: the SHA-256 of the canonical form. */
   public Sha256 id() {
-    return Sha256.hash(canonical());
+    Sha256 known = id;
+    if (known == null) {
+      throw new IllegalStateException("a blob without digests has no id");
+    }
+    return known;
   }
 
   /** Whether digests prove the spans. */

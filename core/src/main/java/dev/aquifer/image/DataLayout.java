@@ -45,7 +45,16 @@ public sealed interface DataLayout {
    */
   record ChunkBased(
       int chunkBits, boolean hasIndexes, boolean has48BitAddresses, long tablePositionBytes)
-      implements DataLayout {}
+      implements DataLayout {
+    /** The bit of the chunk format that says that there are indexes. */
+    public static final int INDEXES = 0x20;
+
+    /** The size of an index. */
+    public static final int INDEX_BYTES = 8;
+
+    /** The size of an entry without indexes. */
+    static final int BLOCK_MAP_BYTES = 4;
+  }
 
   /**
    * Layouts 1 and 3, compressed. Data of this layout can't be read by this version.

@@ -33,14 +33,9 @@ import java.util.List;
  */
 public record DeviceSlot(int device, String tag, long blocks, long uniaddrBlocks) {
   /** The size of a slot in the table. */
-  static final int SIZE_BYTES = 128;
+  public static final int SIZE_BYTES = 128;
 
   private static final int TAG_BYTES = 64;
-
-  /** The 64 bytes of the tag. */
-  public byte[] tagBytes() {
-    return Arrays.copyOf(ByteNames.toBytes(tag), TAG_BYTES);
-  }
 
   /** Reads the device table of {@code primary}; empty if it has none. */
   static List<DeviceSlot> readTable(ByteSource primary, Superblock superblock) throws IOException {

@@ -37,17 +37,23 @@ final class Devices {
     long end = 0;
     for (DeviceSlot slot : slots) {
       if (slot.uniaddrBlocks() != 0 && slot.blocks() != 0) {
-        flatSlots.put(slot.uniaddrBlocks() << blockBits, slot);
+        if (flatSlots.put(slot.uniaddrBlocks() << blockBits, slot) != null) {
+          throw overlap(slot);
+        }
       }
     }
     for (Map.Entry<Long, DeviceSlot> entry : flatSlots.entrySet()) {
       if (entry.getKey() < end) {
-        throw new CorruptDataException(
-            "%s: device slot %d: its flat range overlaps that of another slot"
-                .formatted(primary.name(), entry.getValue().device()));
+        throw overlap(entry.getValue());
       }
       end = entry.getKey() + sizeBytes(entry.getValue());
     }
+  }
+
+  private CorruptDataException overlap(DeviceSlot slot) {
+    return new CorruptDataException(
+        "%s: device slot %d: its flat range overlaps that of another slot"
+            .formatted(primary.name(), slot.device()));
   }
 
   /** The devices of an image, none but the primary one attached. */

@@ -33,11 +33,16 @@ final class ExtentMap {
   private final Volume volume;
   private final Inode inode;
   private final int blockBits;
+
+  /** More are not looked for. */
+  private final int maxExtents;
+
   private final List<Extent> extents = new ArrayList<>();
 
-  private ExtentMap(Volume volume, Inode inode) {
+  private ExtentMap(Volume volume, Inode inode, int maxExtents) {
     this.volume = volume;
     this.inode = inode;
+    this.maxExtents = maxExtents;
     this.blockBits = volume.superblock().blockBits();
   }
 
@@ -51,19 +56,28 @@ final class ExtentMap {
    */
   static List<Extent> extents(Volume volume, Inode inode, long offset, long length, int maxChunks)
       throws IOException {
-    ExtentMap map = new ExtentMap(volume, inode);
+    return new ExtentMap(volume, inode, Integer.MAX_VALUE).find(offset, length, maxChunks);
+  }
+
+  /** The first of {@link #extents}; what lies behind it is not looked at. */
+  static Extent first(Volume volume, Inode inode, long offset, long length, int maxChunks)
+      throws IOException {
+    return new ExtentMap(volume, inode, 1).find(offset, length, maxChunks).getFirst();
+  }
+
+  private List<Extent> find(long offset, long length, int maxChunks) throws IOException {
     switch (inode.layout()) {
       case DataLayout.NoData none ->
-          throw new CorruptDataException(map.place() + ": a " + inode.type() + " has no data");
-      case DataLayout.FlatPlain plain -> map.addPlain(plain, offset, length);
-      case DataLayout.FlatInline inline -> map.addInline(inline, offset, length);
-      case DataLayout.ChunkBased chunks -> map.addChunks(chunks, offset, length, maxChunks);
+          throw new CorruptDataException(place() + ": a " + inode.type() + " has no data");
+      case DataLayout.FlatPlain plain -> addPlain(plain, offset, length);
+      case DataLayout.FlatInline inline -> addInline(inline, offset, length);
+      case DataLayout.ChunkBased chunks -> addChunks(chunks, offset, length, maxChunks);
       case DataLayout.Compressed compressed ->
           throw new UnsupportedFeatureException(
               "%s: its data is compressed, %s, which this version does not read"
-                  .formatted(map.place(), compressed.words()));
+                  .formatted(place(), compressed.words()));
     }
-    return map.extents;
+    return extents;
   }
 
   private void addPlain(DataLayout.FlatPlain plain, long offset, long length) throws IOException {
@@ -111,7 +125,10 @@ final class ExtentMap {
 
   private void addChunks(DataLayout.ChunkBased chunks, long offset, long length, int maxChunks)
       throws IOException {
-    int unit = chunks.hasIndexes() ? 8 : 4;
+    int unit =
+        chunks.hasIndexes()
+            ? DataLayout.ChunkBased.INDEX_BYTES
+            : DataLayout.ChunkBased.BLOCK_MAP_BYTES;
     long count = (inode.sizeBytes() - 1 >>> chunks.chunkBits()) + 1;
     Metadata metadata = volume.metadata(inode.nid());
     metadata.check(
@@ -124,7 +141,8 @@ final class ExtentMap {
     MemorySegment table =
         metadata.read(chunks.tablePositionBytes() + first * unit, seen * unit, this::place);
     long done = 0;
-    for (int i = 0; i < seen; i++) {
+    // An extent is known to end where the next one has begun.
+    for (int i = 0; i < seen && extents.size() <= maxExtents; i++) {
       long skip = offset + done & (1L << chunks.chunkBits()) - 1;
       long step = Math.min(length - done, (1L << chunks.chunkBits()) - skip);
       addChunk(chunks, table, (long) i * unit, skip, offset + done, step);

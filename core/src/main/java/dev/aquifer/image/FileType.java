@@ -25,6 +25,7 @@ public enum FileType {
   SYMBOLIC_LINK(7, 0xa000, "symbolic link");
 
   private static final int FORMAT_MASK = 0xf000;
+  private static final FileType[] ALL = values();
 
   private final int direntNumber;
   private final int modeBits;
@@ -48,7 +49,7 @@ public enum FileType {
 
   /** The type that a directory entry's number stands for, or null. */
   static @Nullable FileType ofDirent(int number) {
-    for (FileType type : values()) {
+    for (FileType type : ALL) {
       if (type.direntNumber == number) {
         return type;
       }
@@ -57,8 +58,8 @@ public enum FileType {
   }
 
   /** The type that a mode stands for, or null. */
-  static @Nullable FileType ofMode(int mode) {
-    for (FileType type : values()) {
+  public static @Nullable FileType ofMode(int mode) {
+    for (FileType type : ALL) {
       if (type.modeBits == (mode & FORMAT_MASK)) {
         return type;
       }

@@ -211,7 +211,7 @@ public final class Image {
     checkHasData(inode);
     Objects.checkIndex(offsetBytes, inode.sizeBytes());
     long length = inode.sizeBytes() - offsetBytes;
-    return ExtentMap.extents(volume, inode, offsetBytes, length, MAX_MAP_CHUNKS).getFirst();
+    return ExtentMap.first(volume, inode, offsetBytes, length, MAX_MAP_CHUNKS);
   }
 
   private void checkHasData(Inode inode) throws RefusedException {

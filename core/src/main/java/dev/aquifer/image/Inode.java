@@ -36,6 +36,14 @@ public record Inode(
     long xattrPositionBytes,
     int xattrSizeBytes,
     DataLayout layout) {
+  /** Inodes begin at multiples of this, and nids count them. */
+  public static final int SLOT_BYTES = 32;
+
+  /** The size of a compact inode. */
+  public static final int COMPACT_BYTES = 32;
+
+  /** The size of an extended inode. */
+  public static final int EXTENDED_BYTES = 64;
 
   /** The permission bits with set-user-ID, set-group-ID and sticky: the low 12 bits of the mode. */
   public int permissions() {

@@ -34,9 +34,6 @@ import java.lang.foreign.MemorySegment;
  * </table>
  */
 final class InodeReader {
-  private static final int COMPACT_BYTES = 32;
-  private static final int EXTENDED_BYTES = 64;
-
   private static final int FORMAT_EXTENDED = 0x1;
   private static final int FORMAT_SHORT_NB = 0x10;
   private static final int FORMAT_KNOWN = 0x1f;
@@ -48,7 +45,6 @@ final class InodeReader {
   private static final int CHUNK_BASED = 4;
 
   private static final int CHUNK_BITS_MASK = 0x1f;
-  private static final int CHUNK_INDEXES = 0x20;
   private static final int CHUNK_48BIT = 0x40;
   private static final int CHUNK_KNOWN = 0x7f;
 
@@ -70,10 +66,10 @@ final class InodeReader {
     this.nid = nid;
     this.position = metadata.positionOf(nid);
     // One read for either form, where the metadata does not end before.
-    int length = (int) Math.min(EXTENDED_BYTES, metadata.available(position));
-    this.raw = metadata.read(position, Math.max(COMPACT_BYTES, length), this::place);
+    int length = (int) Math.min(Inode.EXTENDED_BYTES, metadata.available(position));
+    this.raw = metadata.read(position, Math.max(Inode.COMPACT_BYTES, length), this::place);
     this.isExtended = (LittleEndian.u16(raw, 0) & FORMAT_EXTENDED) != 0;
-    metadata.check(position, isExtended ? EXTENDED_BYTES : COMPACT_BYTES, this::place);
+    metadata.check(position, isExtended ? Inode.EXTENDED_BYTES : Inode.COMPACT_BYTES, this::place);
   }
 
   /**
@@ -98,7 +94,7 @@ final class InodeReader {
       throw corrupt("mode 0%o is of no type of file".formatted(mode));
     }
     int xattrSize = xattrSize();
-    long bodyEnd = position + (isExtended ? EXTENDED_BYTES : COMPACT_BYTES) + xattrSize;
+    long bodyEnd = position + (isExtended ? Inode.EXTENDED_BYTES : Inode.COMPACT_BYTES) + xattrSize;
     long size = isExtended ? LittleEndian.u64(raw, 8) : LittleEndian.u32(raw, 8);
     if (size < 0) {
       throw corrupt("size %s: expected less than 2^63".formatted(Long.toUnsignedString(size)));
@@ -189,12 +185,16 @@ final class InodeReader {
       throw unsupported(
           "chunk format 0x%x has unknown bits 0x%x".formatted(format, format & ~CHUNK_KNOWN));
     }
-    boolean hasIndexes = (format & CHUNK_INDEXES) != 0;
+    boolean hasIndexes = (format & DataLayout.ChunkBased.INDEXES) != 0;
     return new DataLayout.ChunkBased(
         superblock.blockBits() + (format & CHUNK_BITS_MASK),
         hasIndexes,
         (format & CHUNK_48BIT) != 0,
-        alignUp(bodyEnd, hasIndexes ? 8 : 4));
+        alignUp(
+            bodyEnd,
+            hasIndexes
+                ? DataLayout.ChunkBased.INDEX_BYTES
+                : DataLayout.ChunkBased.BLOCK_MAP_BYTES));
   }
 
   private static long alignUp(long position, int unit) {

@@ -14,7 +14,7 @@ import java.util.function.Supplier;
  * @param nidBaseBytes the position of nid 0, may be negative
  */
 record Metadata(ByteSource bytes, long nidBaseBytes) {
-  private static final int SLOT_BITS = 5;
+  private static final int SLOT_BITS = Integer.numberOfTrailingZeros(Inode.SLOT_BYTES);
 
   /** The position of inode {@code nid}, with bit 63 cleared; it may lie outside the bytes. */
   long positionOf(long nid) {

@@ -76,16 +76,16 @@ final class Xattrs {
       add(body.asSlice(position, end - position));
       position = end + 3 & -4;
     }
+    for (int i = 0; i < shared; i++) {
+      readShared(LittleEndian.u32(body, HEADER_BYTES + 4L * i));
+    }
+  }
+
+  private void readShared(long id) throws IOException {
     Metadata pool =
         volume.superblock().has(Feature.SHARED_EA_IN_METABOX)
             ? volume.metabox()
             : volume.metadata();
-    for (int i = 0; i < shared; i++) {
-      readShared(pool, LittleEndian.u32(body, HEADER_BYTES + 4L * i));
-    }
-  }
-
-  private void readShared(Metadata pool, long id) throws IOException {
     long position = (volume.superblock().xattrBlock() << volume.superblock().blockBits()) + 4 * id;
     MemorySegment fields =
         pool.read(position, ENTRY_BYTES, () -> place() + ": shared attribute " + id);

@@ -28,16 +28,12 @@ public enum Errno {
   ENODEV(19),
   /** Not a directory. */
   ENOTDIR(20),
-  /** Is a directory. */
-  EISDIR(21),
   /** Invalid argument. */
   EINVAL(22),
   /** No space left on device. */
   ENOSPC(28),
   /** Function not implemented. */
   ENOSYS(38),
-  /** Bad message: a checksum is wrong. */
-  EBADMSG(74),
   /** Operation not supported. */
   EOPNOTSUPP(95),
   /** No buffer space available: a blob or bootstrap could not be had. */

@@ -1,5 +1,7 @@
 package dev.aquifer.io;
 
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -14,6 +16,8 @@ import java.util.HexFormat;
 public final class Sha256 implements Comparable<Sha256> {
   /** The length of a digest in bytes. */
   public static final int SIZE_BYTES = 32;
+
+  private static final int STEP_BYTES = 1 << 20;
 
   private final byte[] bytes;
 
@@ -38,6 +42,24 @@ public final class Sha256 implements Comparable<Sha256> {
   public static Sha256 hash(MemorySegment data) {
     MessageDigest digest = newDigest();
     update(digest, data);
+    return new Sha256(digest.digest());
+  }
+
+  /**
+   * The digest of all bytes of {@code source}.
+   *
+   * @throws IOException if they can't be read
+   */
+  public static Sha256 hash(ByteSource source) throws IOException {
+    MessageDigest digest = newDigest();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(STEP_BYTES, 64);
+      for (long done = 0; done < source.sizeBytes(); done += STEP_BYTES) {
+        MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, source.sizeBytes() - done));
+        source.read(done, step);
+        update(digest, step);
+      }
+    }
     return new Sha256(digest.digest());
   }
 

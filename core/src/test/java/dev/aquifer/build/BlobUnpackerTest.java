@@ -112,6 +112,18 @@ class BlobUnpackerTest {
   }
 
   @Test
+  void aFileThatAppearsMeanwhileIsKept() throws IOException {
+    Path temporary = Files.writeString(temp.resolve("temporary"), "new");
+    Path plain = Files.writeString(temp.resolve("plain"), "precious");
+    assertThatThrownBy(() -> BlobUnpacker.moveToNewName(temporary, plain))
+        .isInstanceOf(RefusedException.class)
+        .hasMessageContaining("exists already");
+    assertThat(Files.readString(plain)).isEqualTo("precious");
+    BlobUnpacker.moveToNewName(temporary, temp.resolve("other"));
+    assertThat(Files.readString(temp.resolve("other"))).isEqualTo("new");
+  }
+
+  @Test
   void aMissingDirectoryIsSaidSo() {
     Path plain = temp.resolve("no/plain");
     assertThatThrownBy(() -> BlobUnpacker.unpack(object, plain, null, false))

@@ -76,13 +76,4 @@ class ChunkMapTest {
     assertThat(ChunkMap.hole(Long.MAX_VALUE).chunkBits()).isEqualTo(43);
     assertThat(ChunkMap.hole(Long.MAX_VALUE).count()).isEqualTo(1 << 20);
   }
-
-  @Test
-  void largeFilesGetLargerChunksSoThatTheirMapStaysShort() {
-    assertThat(ChunkMap.chunkBits(1L << 34, 16)).isEqualTo(16);
-    assertThat(ChunkMap.chunkBits((1L << 34) + 1, 16)).isEqualTo(17);
-    assertThat(ChunkMap.chunkBits(1L << 40, 16)).isEqualTo(22);
-    assertThat(ChunkMap.chunkBits(1L << 50, 16)).isEqualTo(26);
-    assertThat(ChunkMap.chunkBits((1L << 50) + 1, 16)).isEqualTo(-1);
-  }
 }

@@ -4,14 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.testing.Requires;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -21,47 +18,81 @@ import org.junit.jupiter.api.io.TempDir;
 class CleanupTest {
   @TempDir Path temp;
 
-  /** Builds to {@code args[0]} and waits for ever in the middle. */
-  static final class EndlessBuild {
-    public static void main(String[] args) throws IOException {
-      MemoryTree tree = new MemoryTree();
-      tree.file("first", TestTrees.noise(1, 5_000_000));
-      tree.file("last", TestTrees.noise(2, 5_000_000)).onOpen =
-          () -> {
-            System.out.println("building");
-            try {
-              new CountDownLatch(1).await();
-            } catch (InterruptedException e) {
-              throw new AssertionError(e);
-            }
-          };
-      ImageBuilder.build(tree, Path.of(args[0]), List.of(), BuildOptions.defaults());
+  /** Interrupts itself when the nth of its methods is called. */
+  private static final class InterruptingTree implements SourceTree {
+    private final MemoryTree tree;
+    private final Thread builder = Thread.currentThread();
+    private final AtomicInteger callsLeft;
+
+    InterruptingTree(MemoryTree tree, int calls) {
+      this.tree = tree;
+      this.callsLeft = new AtomicInteger(calls);
     }
+
+    private MemoryTree counted() {
+      if (callsLeft.getAndDecrement() == 0) {
+        builder.interrupt();
+      }
+      return tree;
+    }
+
+    @Override
+    public String name() {
+      return tree.name();
+    }
+
+    @Override
+    public SourceEntry root() {
+      return counted().root();
+    }
+
+    @Override
+    public List<SourceEntry> children(SourceEntry directory) {
+      return counted().children(directory);
+    }
+
+    @Override
+    public List<Xattr> xattrs(SourceEntry entry) {
+      return counted().xattrs(entry);
+    }
+
+    @Override
+    public byte[] linkTarget(SourceEntry link) {
+      return counted().linkTarget(link);
+    }
+
+    @Override
+    public SourceFile open(SourceEntry file) throws IOException {
+      return counted().open(file);
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test
-  void aSignalLeavesNothing() throws Exception {
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                EndlessBuild.class.getName(),
-                temp.resolve("new/out").toString())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    try (BufferedReader output = process.inputReader(StandardCharsets.UTF_8)) {
-      assertThat(output.readLine()).isEqualTo("building");
-      try (Stream<Path> entries = Files.list(temp.resolve("new"))) {
-        assertThat(entries).hasSize(1);
+  void anInterruptAtAnyMomentLeavesNothing() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.directory("d");
+    tree.link("d/link", "target");
+    tree.file("d/first", TestTrees.noise(1, 2_500_000)).xattr("user.a", "b");
+    tree.file("last", TestTrees.noise(2, 100));
+    int interrupted = 0;
+    for (int calls = 0; ; calls++) {
+      Path out = temp.resolve("new/out");
+      try {
+        ImageBuilder.build(
+            new InterruptingTree(tree, calls), out, List.of(), BuildOptions.defaults());
+      } catch (IOException e) {
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(temp).isEmptyDirectory();
+        interrupted++;
+        continue;
       }
-      process.destroy();
-      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-    } finally {
-      process.destroyForcibly();
+      assertThat(out.resolve("index.json")).exists();
+      break;
     }
-    assertThat(temp).isEmptyDirectory();
+    assertThat(interrupted).isGreaterThan(10);
   }
 
   @Test

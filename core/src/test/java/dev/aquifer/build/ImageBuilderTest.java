@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.image.Extent;
+import dev.aquifer.image.FileType;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.io.RefusedException;
@@ -270,6 +271,19 @@ class ImageBuilderTest {
   }
 
   @Test
+  void aLinkIsAsLongAsItsTarget() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    for (int size : new int[] {0, 3, 4096, Integer.MAX_VALUE}) {
+      tree.link("listed" + size, "target").sizeBytes = size;
+    }
+    build(tree, "out", OPTIONS);
+    assertHolds("out", tree);
+    tree.link("x", "");
+    assertThatThrownBy(() -> build(tree, "empty", OPTIONS))
+        .hasMessage("memory: /x: a link with a target of 0 bytes: expected 1 to 4095");
+  }
+
+  @Test
   void impossibleNamesAreRefused() {
     for (String name : List.of("..", ".", "n".repeat(256), "a\0b")) {
       MemoryTree tree = new MemoryTree();
@@ -282,8 +296,8 @@ class ImageBuilderTest {
   @Test
   void unknownFileTypesAreRefused() {
     MemoryTree tree = new MemoryTree();
-    tree.special("x", 0010000 | 0040000, 0);
+    tree.special("x", FileType.FIFO, 0).mode = 050000;
     assertThatThrownBy(() -> build(tree, "out", OPTIONS))
-        .hasMessageContaining("memory: /x: has file type 050000");
+        .hasMessageContaining("memory: /x: has mode 050000");
   }
 }

@@ -3,6 +3,7 @@ package dev.aquifer.build;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.aquifer.image.FileType;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
@@ -30,7 +31,7 @@ class ImageCheckerTest {
     source.file("chunked", new byte[200_000]).owner(70_000, 1);
     source.file("inline", TestTrees.noise(1, 300)).xattr("user.a", "b");
     source.link("link", "target").mtime(5, 6);
-    source.special("device", FileStat.BLOCK_DEVICE, FileStat.rdev(8, 1)).permissions(0660);
+    source.special("device", FileType.BLOCK_DEVICE, FileStat.rdev(8, 1)).permissions(0660);
     source.directory("d");
     for (int i = 0; i < 300; i++) {
       source.file("d/" + i, new byte[0]);

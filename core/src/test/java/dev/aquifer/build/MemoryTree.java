@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.FileType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -53,7 +54,7 @@ public final class MemoryTree implements SourceTree {
     }
 
     public Item permissions(int bits) {
-      mode = mode & FileStat.TYPE_MASK | bits;
+      mode = mode & ~07777 | bits;
       return this;
     }
 
@@ -79,7 +80,7 @@ public final class MemoryTree implements SourceTree {
   private final Item root;
 
   public MemoryTree() {
-    root = add(FileStat.DIRECTORY | 0755);
+    root = add(FileType.DIRECTORY.modeBits() | 0755);
   }
 
   private Item add(int mode) {
@@ -111,29 +112,29 @@ public final class MemoryTree implements SourceTree {
   }
 
   public Item directory(String path) {
-    return put(path, add(FileStat.DIRECTORY | 0755));
+    return put(path, add(FileType.DIRECTORY.modeBits() | 0755));
   }
 
   public Item file(String path, byte[] data) {
-    Item item = put(path, add(FileStat.REGULAR | 0644));
+    Item item = put(path, add(FileType.REGULAR.modeBits() | 0644));
     return data.length == 0 ? item : item.data(0, data);
   }
 
   public Item sparse(String path, long sizeBytes) {
-    Item item = put(path, add(FileStat.REGULAR | 0644));
+    Item item = put(path, add(FileType.REGULAR.modeBits() | 0644));
     item.sizeBytes = sizeBytes;
     return item;
   }
 
   public Item link(String path, String target) {
-    Item item = put(path, add(FileStat.SYMLINK | 0777));
+    Item item = put(path, add(FileType.SYMBOLIC_LINK.modeBits() | 0777));
     item.target = bytes(target);
     item.sizeBytes = item.target.length;
     return item;
   }
 
-  public Item special(String path, int type, long rdev) {
-    Item item = put(path, add(type | 0600));
+  public Item special(String path, FileType type, long rdev) {
+    Item item = put(path, add(type.modeBits() | 0600));
     item.rdev = rdev;
     return item;
   }

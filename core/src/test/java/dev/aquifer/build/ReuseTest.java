@@ -4,15 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.format.Descriptor;
+import dev.aquifer.format.ImageManifest;
 import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.Sha256;
+import dev.aquifer.testing.ProcessIo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -142,6 +148,20 @@ class ReuseTest {
   }
 
   @Test
+  void aBlobThatSeveralImagesHaveIsReadOnce() throws IOException {
+    build("second", second(), OPTIONS, "first");
+    build("third", second(), OPTIONS, "first", "second");
+    MemoryTree other = new MemoryTree();
+    other.file("x", TestTrees.noise(77, 1000));
+    long start = ProcessIo.bytesRead();
+    build("once", other, OPTIONS, "first");
+    long middle = ProcessIo.bytesRead();
+    build("again", other, OPTIONS, "first", "second", "third");
+    long size = firstResult.blobs().getFirst().objectBytes();
+    assertThat(ProcessIo.bytesRead() - middle).isLessThan(middle - start + size / 2);
+  }
+
+  @Test
   void otherChunkSizesFindLessButNothingWrong() throws IOException {
     for (int bits : new int[] {12, 14, 18, 20}) {
       MemoryTree second = second();
@@ -221,5 +241,51 @@ class ReuseTest {
   void whatIsNoLayoutIsRefused() {
     assertThatThrownBy(() -> ReuseImage.open(temp))
         .hasMessage(temp + ": is no image layout: expected a directory that aquifer build made");
+  }
+
+  @Test
+  void anObjectUnderAnotherDigestIsNotTakenOver() throws IOException {
+    Sha256 wrong = Sha256.hash(new byte[0]);
+    new PatchedLayout(temp.resolve("first"))
+        .write(
+            found ->
+                new Descriptor(found.mediaType(), wrong, found.sizeBytes(), found.annotations()));
+    Files.move(object(), object().resolveSibling(wrong.hex()));
+    MemoryTree other = new MemoryTree();
+    other.file("x", TestTrees.noise(77, 100_000));
+    // Nothing of it is used, so it is not looked at.
+    build("other", other, OPTIONS, "first");
+    assertThatThrownBy(() -> build("second", second(), OPTIONS, "first"))
+        .isInstanceOf(CorruptDataException.class)
+        .hasMessageContaining(object().resolveSibling(wrong.hex()) + ": has ")
+        .hasMessageContaining("with digest " + firstResult.blobs().getFirst().objectDigest());
+    assertThat(temp.resolve("second")).doesNotExist();
+  }
+
+  @Test
+  void aWrongTailOffsetIsNotTakenOver() throws IOException {
+    new PatchedLayout(temp.resolve("first"))
+        .write(
+            found -> {
+              Map<String, String> annotations = new HashMap<>(found.annotations());
+              annotations.put(ImageManifest.TAIL_OFFSET, "1000");
+              return new Descriptor(
+                  found.mediaType(), found.digest(), found.sizeBytes(), annotations);
+            });
+    assertThatThrownBy(() -> ReuseImage.open(temp.resolve("first")))
+        .isInstanceOf(CorruptDataException.class)
+        .hasMessageContaining("tail-offset says 1000: expected");
+  }
+
+  @Test
+  void anObjectThatIsASymbolicLinkIsTakenOverItself() throws IOException {
+    Path elsewhere = Files.createDirectory(temp.resolve("elsewhere")).resolve("object");
+    Files.move(object(), elsewhere);
+    Files.createSymbolicLink(object(), Path.of("../../../elsewhere/object"));
+    build("second", second(), OPTIONS, "first");
+    Path taken = temp.resolve("second").resolve(temp.resolve("first").relativize(object()));
+    assertThat(Files.isRegularFile(taken, LinkOption.NOFOLLOW_LINKS)).isTrue();
+    Files.delete(elsewhere);
+    assertHolds("second", second());
   }
 }

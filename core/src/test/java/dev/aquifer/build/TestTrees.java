@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.image.FileType;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Random;
@@ -25,11 +26,11 @@ public final class TestTrees {
     names(tree);
     links(tree);
     attributes(tree);
-    tree.special("fifo", FileStat.FIFO, 0).permissions(0640);
-    tree.special("socket", FileStat.SOCKET, 0);
-    tree.special("null", FileStat.CHARACTER_DEVICE, FileStat.rdev(1, 3)).permissions(0666);
-    tree.special("whiteout", FileStat.CHARACTER_DEVICE, 0).permissions(0);
-    tree.special("disk", FileStat.BLOCK_DEVICE, FileStat.rdev(0xabc, 0xdef12));
+    tree.special("fifo", FileType.FIFO, 0).permissions(0640);
+    tree.special("socket", FileType.SOCKET, 0);
+    tree.special("null", FileType.CHARACTER_DEVICE, FileStat.rdev(1, 3)).permissions(0666);
+    tree.special("whiteout", FileType.CHARACTER_DEVICE, 0).permissions(0);
+    tree.special("disk", FileType.BLOCK_DEVICE, FileStat.rdev(0xabc, 0xdef12));
     MemoryTree.Item sparse = tree.sparse("sparse", (5L << 30) + 7);
     sparse.data(1L << 30, noise(20, 70_000)).data(5L << 30, noise(21, 7));
     tree.sparse("hole", 1L << 40);
@@ -153,11 +154,11 @@ public final class TestTrees {
       files[i] = newName(random, directories[random.nextInt(directories.length)], taken);
       switch (random.nextInt(12)) {
         case 0 -> vary(random, tree.link(files[i], "t".repeat(1 + random.nextInt(4095))));
-        case 1 -> vary(random, tree.special(files[i], FileStat.FIFO, 0));
+        case 1 -> vary(random, tree.special(files[i], FileType.FIFO, 0));
         case 2 ->
             vary(
                 random,
-                tree.special(files[i], FileStat.BLOCK_DEVICE, random.nextInt() & 0xffff_ffffL));
+                tree.special(files[i], FileType.BLOCK_DEVICE, random.nextInt() & 0xffff_ffffL));
         case 3 -> {
           String first = files[random.nextInt(i + 1)];
           if (first.equals(files[i])) {

@@ -86,6 +86,27 @@ class ImageManifestTest {
   }
 
   @Test
+  void refusesWhatIsNoListOfDescriptors() {
+    String layer = "\"a\":{\"mediaType\":\"" + ImageManifest.BOOTSTRAP_TYPE + "\"}";
+    for (String bad : List.of("{\"a\":1}", "{" + layer + "}", "1", "\"x\"", "null", "true")) {
+      assertThatThrownBy(
+              () -> ImageManifest.parseIndex("i", ("{\"manifests\":" + bad + "}").getBytes(UTF_8)))
+          .isInstanceOf(CorruptDataException.class)
+          .hasMessage("i: manifests is no JSON array: expected a list of descriptors");
+      assertThatThrownBy(() -> parse(("{\"layers\":" + bad + "}").getBytes(UTF_8)))
+          .isInstanceOf(CorruptDataException.class)
+          .hasMessageContaining("layers is no JSON array");
+    }
+    for (String bad : List.of("[1]", "[null]", "[[]]", "[{}]")) {
+      assertThatThrownBy(
+              () -> ImageManifest.parseIndex("i", ("{\"manifests\":" + bad + "}").getBytes(UTF_8)))
+          .isInstanceOf(CorruptDataException.class);
+      assertThatThrownBy(() -> parse(("{\"layers\":" + bad + "}").getBytes(UTF_8)))
+          .isInstanceOf(UnsupportedFeatureException.class);
+    }
+  }
+
+  @Test
   void refusesBadAnnotations() {
     Descriptor bare = new Descriptor(ImageManifest.BLOB_TYPE, ID, 1000, Map.of());
     assertThatThrownBy(() -> ImageManifest.blobId("m", bare))

@@ -305,6 +305,15 @@ class BrokenContentTest {
     }
 
     @Test
+    void noneSharedInAMetaboxThatIsNotThere() throws IOException {
+      Inode inode = whole(ID).lookup("cap");
+      PatchedImage patched = patch(ID);
+      Image image = patched.u8(sb(8), patched.u16(sb(8)) & 0xff | 0x8).open();
+      assertThat(image.superblock().has(Feature.SHARED_EA_IN_METABOX)).isTrue();
+      assertThat(image.xattrs(inode)).containsKey("security.capability");
+    }
+
+    @Test
     void endsOutside() throws IOException {
       Inode inode = whole(ID).lookup("cap");
       breaks(
@@ -455,6 +464,24 @@ class BrokenContentTest {
       // Its neighbours are whole.
       assertThat(image.open(inode).readBytes(0, size)).hasSize(size);
       assertThat(image.open(inode).readBytes(2 * size, size)).hasSize(size);
+    }
+
+    @Test
+    void mapLooksNoFurtherThanItsExtent() throws IOException {
+      String id = "71-chunk-indexes";
+      Inode inode = whole(id).lookup("middle");
+      DataLayout.ChunkBased chunks = (DataLayout.ChunkBased) inode.layout();
+      Extent first = whole(id).map(inode, 0);
+      long next = chunks.tablePositionBytes() + 8 * (first.lengthBytes() >>> chunks.chunkBits());
+      // The next chunk begins another extent, the one after it lies nowhere.
+      Image image =
+          patch(id)
+              .u32(next + 4, first instanceof Extent.Hole ? 1 : 0xffffffffL)
+              .u32(next + 12, 0x41)
+              .open();
+      assertThat(image.map(inode, 0)).isEqualTo(first);
+      assertThatThrownBy(() -> image.map(inode, first.lengthBytes() + (1L << chunks.chunkBits())))
+          .isInstanceOf(CorruptDataException.class);
     }
 
     @Test

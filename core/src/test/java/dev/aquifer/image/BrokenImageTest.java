@@ -211,12 +211,14 @@ class BrokenImageTest {
     void flatRangesOverlap() throws IOException {
       List<DeviceSlot> slots = whole("A0-merge-multidev").deviceSlots();
       long secondSlot = 10 * 128;
-      corrupt(
-          () ->
-              patch("A0-merge-multidev")
-                  .u32(secondSlot + 68, slots.get(0).uniaddrBlocks() + 1)
-                  .open(),
-          "image: device slot 2: its flat range overlaps that of another slot");
+      for (int distance : new int[] {0, 1}) {
+        corrupt(
+            () ->
+                patch("A0-merge-multidev")
+                    .u32(secondSlot + 68, slots.get(0).uniaddrBlocks() + distance)
+                    .open(),
+            "image: device slot 2: its flat range overlaps that of another slot");
+      }
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.aquifer.image;
 
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.FileSource;
+import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -78,7 +79,7 @@ final class DirectoryListing {
     if (type == FileType.REGULAR) {
       properties.put("size", (Long) facts.get("size"));
       try (ByteSource source = FileSource.open(path)) {
-        properties.put("sha256", TreeListing.digest(source));
+        properties.put("sha256", Sha256.hash(source).hex());
       }
     } else if (type == FileType.SYMBOLIC_LINK) {
       properties.put("size", (Long) facts.get("size"));

@@ -2,13 +2,9 @@ package dev.aquifer.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Sha256;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -97,7 +93,7 @@ final class TreeListing {
       case REGULAR -> {
         properties.put("size", inode.sizeBytes());
         if (withData) {
-          properties.put("sha256", digest(image.open(inode)));
+          properties.put("sha256", Sha256.hash(image.open(inode)).hex());
         }
       }
       case SYMBOLIC_LINK -> {
@@ -119,20 +115,6 @@ final class TreeListing {
       }
       default -> {}
     }
-  }
-
-  static String digest(ByteSource source) throws IOException {
-    MessageDigest digest = Sha256.newDigest();
-    try (Arena arena = Arena.ofConfined()) {
-      long size = source.sizeBytes();
-      MemorySegment buffer = arena.allocate(Math.max(1, Math.min(size, 1 << 20)));
-      for (long done = 0; done < size; done += buffer.byteSize()) {
-        MemorySegment part = buffer.asSlice(0, Math.min(buffer.byteSize(), size - done));
-        source.read(done, part);
-        Sha256.update(digest, part);
-      }
-    }
-    return Sha256.finish(digest).hex();
   }
 
   static String letter(FileType type) {

@@ -35,4 +35,13 @@ class Sha256Test {
           .hasMessageContaining("64 lower-case hexadecimal digits");
     }
   }
+
+  @Test
+  void hashesASourceOfAnySize() throws Exception {
+    for (int size : new int[] {0, 1, (1 << 20) - 1, 1 << 20, 2_500_000}) {
+      byte[] bytes = new byte[size];
+      new java.util.Random(size).nextBytes(bytes);
+      assertThat(Sha256.hash(ByteSource.of("source", bytes))).isEqualTo(Sha256.hash(bytes));
+    }
+  }
 }

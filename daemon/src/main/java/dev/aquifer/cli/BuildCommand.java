@@ -76,7 +76,11 @@ final class BuildCommand extends Command {
       for (Path image : reuse) {
         earlier.add(ReuseImage.open(image));
       }
-      print(ImageBuilder.build(tree, output, earlier, options));
+      BuildResult result;
+      try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*")) {
+        result = ImageBuilder.build(tree, output, earlier, options);
+      }
+      print(result);
     } finally {
       for (ReuseImage image : earlier) {
         image.close();

@@ -74,6 +74,7 @@ public final class LinuxTree implements SourceTree {
     try (ShortPath at = ShortPath.of(path, directory)) {
       int fd = FileCalls.open(at.bytes(), FileCalls.O_DIRECTORY);
       try {
+        checkSame(directory, stat(FileCalls.stat(fd)));
         List<byte[]> names = FileCalls.list(fd);
         List<SourceEntry> entries = new ArrayList<>(names.size());
         for (byte[] child : names) {
@@ -90,6 +91,16 @@ public final class LinuxTree implements SourceTree {
       }
     } catch (ErrnoException e) {
       throw failed(directory, "can't be listed", e);
+    }
+  }
+
+  /** What lies at the path by now may be another directory, even outside of the tree. */
+  private void checkSame(SourceEntry directory, FileStat opened) throws IOException {
+    FileStat listed = directory.stat();
+    if (opened.dev() != listed.dev() || opened.ino() != listed.ino()) {
+      throw new IOException(
+          "%s: %s: was replaced by another directory while the tree was read: build from a tree at rest"
+              .formatted(name, directory));
     }
   }
 
@@ -178,14 +189,14 @@ public final class LinuxTree implements SourceTree {
       while (from.length + 1 + rest.length > FileCalls.PATH_MAX) {
         int room = FileCalls.PATH_MAX - from.length - 1;
         int cut = room;
-        while (rest[cut] != '/') {
+        while (cut >= 0 && rest[cut] != '/') {
           cut--;
         }
+        // After a long root there may be no room for a single name: then the root alone.
+        byte[] start = cut < 0 ? from : join(from, Arrays.copyOf(rest, cut));
         int next;
         try {
-          next =
-              FileCalls.open(
-                  join(from, Arrays.copyOf(rest, cut)), FileCalls.O_PATH | FileCalls.O_DIRECTORY);
+          next = FileCalls.open(start, FileCalls.O_PATH | FileCalls.O_DIRECTORY);
         } finally {
           closeIfOpen(fd);
         }

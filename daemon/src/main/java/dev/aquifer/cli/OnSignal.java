@@ -3,35 +3,66 @@ package dev.aquifer.cli;
 import dev.aquifer.daemon.ErrorText;
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 /**
- * Something to close when the process is told to end (SIGINT, SIGTERM, SIGHUP) while this object is
- * open. Java then runs shutdown hooks, beside the threads that are still at work, and exits with
- * 128 and the signal's number.
+ * What to do when the process is told to end (SIGINT, SIGTERM, SIGHUP) while this object is open.
+ * Java then runs shutdown hooks, beside the threads that are still at work, and exits with 128 and
+ * the signal's number.
  */
 final class OnSignal implements Closeable {
-  private final Thread hook;
+  private static final int INTERRUPT_SECONDS = 30;
 
-  private OnSignal(Thread hook) {
-    this.hook = hook;
+  private final Thread hook;
+  private final CountDownLatch closed = new CountDownLatch(1);
+
+  private OnSignal(Consumer<OnSignal> action) {
+    this.hook = new Thread(() -> action.accept(this), "aquifer-on-signal");
     Runtime.getRuntime().addShutdownHook(hook);
+  }
+
+  /**
+   * Interrupts the calling thread, waits until it has put its work away and closes this object, and
+   * exits as usual after a signal.
+   *
+   * @param leftover what may be left where the thread does not end its work
+   */
+  static OnSignal interrupt(String leftover) {
+    Thread worker = Thread.currentThread();
+    return new OnSignal(
+        signal -> {
+          worker.interrupt();
+          if (!signal.waitUntilClosed()) {
+            // It may hang in a read, of a network file system for example.
+            System.err.println(
+                "aquifer: ended while something still reads or writes: remove " + leftover);
+          }
+        });
+  }
+
+  private boolean waitUntilClosed() {
+    try {
+      return closed.await(INTERRUPT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      return false;
+    }
   }
 
   /** Closes {@code resource} and exits as usual after a signal. */
   static OnSignal close(Closeable resource) {
-    return new OnSignal(new Thread(() -> closeNow(resource), "aquifer-on-signal"));
+    return new OnSignal(signal -> closeNow(resource));
   }
 
   /** Closes {@code resource} and exits with {@code exitCode}. */
   static OnSignal endWith(ExitCode exitCode, Closeable resource) {
     return new OnSignal(
-        new Thread(
-            () -> {
-              closeNow(resource);
-              Runtime.getRuntime().halt(exitCode.number());
-            },
-            "aquifer-on-signal"));
+        signal -> {
+          closeNow(resource);
+          Runtime.getRuntime().halt(exitCode.number());
+        });
   }
 
   private static void closeNow(Closeable resource) {
@@ -42,14 +73,17 @@ final class OnSignal implements Closeable {
     }
   }
 
-  /** From now on a signal closes nothing. If one came already, never returns: the process ends. */
+  /** From now on a signal does nothing here. If one came, never returns: the process ends. */
   @Override
   public void close() {
     try {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {
       // Shutting down. Were this thread to go on, it could end the process with another exit code.
+      closed.countDown();
       while (true) {
+        // An interrupted thread would not be parked.
+        Thread.interrupted();
         LockSupport.park(this);
       }
     }

@@ -28,7 +28,10 @@ final class UnpackBlobCommand extends Command {
 
   @Override
   ExitCode run() throws IOException {
-    BlobUnpacker.Result result = BlobUnpacker.unpack(object, output, null, force);
+    BlobUnpacker.Result result;
+    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".unpacking-*")) {
+      result = BlobUnpacker.unpack(object, output, null, force);
+    }
     out().printf("%s: blob %s, %s%n", output, result.id(), ByteCount.text(result.plainBytes()));
     return ExitCode.OK;
   }

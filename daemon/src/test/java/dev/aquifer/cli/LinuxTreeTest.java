@@ -214,6 +214,47 @@ class LinuxTreeTest {
   }
 
   @Test
+  void aRootAsLongAsAPathMayBeIsRead() throws Exception {
+    Path top = Files.createDirectory(temp.resolve("deep"));
+    Path root = top;
+    while (root.toString().length() < 3840) {
+      root = root.resolve("r".repeat(Math.min(200, 4000 - root.toString().length())));
+    }
+    Files.createDirectories(root);
+    try (LinuxTree tree = LinuxTree.open(root)) {
+      String name = "n".repeat(250);
+      run("sh", "-c", "cd -P \"$1\" && mkdir $2 && cd -P $2 && echo x >f", "sh", root + "", name);
+      assertThat(lines(tree)).hasSize(3).last().asString().startsWith("/" + name + "/f 100");
+    } finally {
+      run("rm", "-rf", top.toString());
+    }
+  }
+
+  @Test
+  void aDirectoryThatWasReplacedIsNoticed() throws Exception {
+    Path root = Files.createDirectory(temp.resolve("t"));
+    Files.createDirectory(root.resolve("d"));
+    Files.createDirectories(root.resolve("a/b"));
+    Path outside = Files.createDirectories(temp.resolve("outside/b"));
+    Files.writeString(outside.resolve("secret"), "x");
+    try (LinuxTree tree = LinuxTree.open(root)) {
+      SourceEntry directory = find(tree, "d");
+      SourceEntry below = find(tree, "a/b");
+      assertThat(tree.children(directory)).isEmpty();
+      Files.move(root.resolve("d"), root.resolve("e"));
+      Files.createDirectory(root.resolve("d"));
+      assertThatThrownBy(() -> tree.children(directory))
+          .hasMessage(
+              root
+                  + ": /d: was replaced by another directory while the tree was read:"
+                  + " build from a tree at rest");
+      Files.move(root.resolve("a"), root.resolve("f"));
+      Files.createSymbolicLink(root.resolve("a"), outside.getParent());
+      assertThatThrownBy(() -> tree.children(below)).hasMessageContaining("was replaced");
+    }
+  }
+
+  @Test
   void manyAndLargeAttributesAreRead() throws Exception {
     Path root = Files.createDirectory(temp.resolve("x"));
     Path file = Files.writeString(root.resolve("f"), "");

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class ChunkIndexTest {
+class DigestIndexTest {
   @Test
   void findsWhatWasPutAndNothingElse() {
     int count = 100_000;
@@ -15,18 +15,18 @@ class ChunkIndexTest {
     for (int i = 1; i < 1000; i++) {
       System.arraycopy(digests, 0, digests, 4 * i, 3);
     }
-    ChunkIndex index = new ChunkIndex();
+    DigestIndex index = new DigestIndex();
     for (int i = 0; i < count; i += 2) {
       index.put(digests, 4 * i, i);
     }
     for (int i = 0; i < count; i++) {
-      assertThat(index.find(digests, 4 * i)).isEqualTo(i % 2 == 0 ? i : ChunkIndex.ABSENT);
+      assertThat(index.find(digests, 4 * i)).isEqualTo(i % 2 == 0 ? i : DigestIndex.ABSENT);
     }
   }
 
   @Test
   void theFirstAddressStays() {
-    ChunkIndex index = new ChunkIndex();
+    DigestIndex index = new DigestIndex();
     long[] digest = {1, 2, 3, 4};
     index.put(digest, 0, 10);
     index.put(digest, 0, 11);

@@ -1,24 +1,30 @@
 package dev.aquifer.build;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * Where each chunk that is known lies, by the SHA-256 of its bytes. Primitive arrays, about 50
- * bytes a chunk, since an image may have millions. Used by one thread.
+ * A number for each thing that is known, by the SHA-256 of its bytes: where a chunk lies, which
+ * attribute it is. Primitive arrays, about 50 bytes a thing, since an image may have millions. Used
+ * by one thread.
  */
-final class ChunkIndex {
-  /** What {@link #find} returns for a chunk that is not known. */
+final class DigestIndex {
+  /** What {@link #find} returns for what is not known. */
   static final long ABSENT = -1;
+
+  /** The length of a digest in longs. */
+  static final int DIGEST_LONGS = 4;
 
   private static final int PAGE_BITS = 12;
   private static final int PAGE_ENTRIES = 1 << PAGE_BITS;
   private static final int ENTRY_LONGS = 5;
-  private static final int DIGEST_LONGS = 4;
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
   private static final int FIRST_SLOTS = 1 << 14;
 
-  /** Pages of entries: the digest as four longs, and the address. */
+  /** Pages of entries: the digest as four longs, and the number. */
   private final List<long[]> pages = new ArrayList<>();
 
   /** Index of an entry plus one, or 0; open addressing, at most half full. */
@@ -26,14 +32,22 @@ final class ChunkIndex {
 
   private int count;
 
-  /** The address of the chunk whose digest is at {@code offset} in longs, or {@link #ABSENT}. */
+  /** Writes the 32 bytes of {@code digest} to {@code dst} as the other methods take them. */
+  static void toLongs(byte[] digest, long[] dst, int offset) {
+    MemorySegment words = MemorySegment.ofArray(digest);
+    for (int i = 0; i < DIGEST_LONGS; i++) {
+      dst[offset + i] = words.get(LONG, (long) i * Long.BYTES);
+    }
+  }
+
+  /** The number of what has the digest at {@code offset} in longs, or {@link #ABSENT}. */
   long find(long[] digests, int offset) {
     int slot = slotOf(digests, offset);
     return slots[slot] == 0 ? ABSENT : page(slots[slot] - 1)[at(slots[slot] - 1) + DIGEST_LONGS];
   }
 
-  /** Notes the address of a chunk; the first address of a chunk stays. */
-  void put(long[] digests, int offset, long address) {
+  /** Notes a number of 0 or more; the first number of a digest stays. */
+  void put(long[] digests, int offset, long number) {
     int slot = slotOf(digests, offset);
     if (slots[slot] != 0) {
       return;
@@ -43,7 +57,7 @@ final class ChunkIndex {
     }
     long[] page = page(count);
     System.arraycopy(digests, offset, page, at(count), DIGEST_LONGS);
-    page[at(count) + DIGEST_LONGS] = address;
+    page[at(count) + DIGEST_LONGS] = number;
     count++;
     slots[slot] = count;
     if (count > slots.length / 2) {
