@@ -45,6 +45,7 @@ public final class CachedBlob implements ByteSource {
   private volatile List<HeldSource> sources = List.of(); // changed under lock
   private List<Runnable> onComplete = new ArrayList<>(); // guarded by lock
   private volatile boolean isComplete; // changed under lock
+  private volatile boolean cannotRecord; // changed by the flusher alone
 
   private record HeldSource(Object holder, BlobSource source) {}
 
@@ -117,7 +118,10 @@ public final class CachedBlob implements ByteSource {
     return table;
   }
 
-  /** Whether all of the range can be read from {@link #path} now. Takes no lock and never waits. */
+  /**
+   * Whether all of the range can be read from {@link #path} now and after a power cut: it is proven
+   * and durable. Takes no lock and never waits.
+   */
   public boolean isPresent(long offsetBytes, long lengthBytes) {
     long end = end(offsetBytes, lengthBytes);
     if (end <= offsetBytes) {
@@ -143,9 +147,9 @@ public final class CachedBlob implements ByteSource {
   }
 
   /**
-   * Makes {@code [offsetBytes, offsetBytes + lengthBytes)} readable locally, fetching what is
-   * missing; the range widens to whole spans. A span is fetched once, however many threads and
-   * mounts ask for it.
+   * Makes {@code [offsetBytes, offsetBytes + lengthBytes)} durable and readable locally, fetching
+   * what is missing; the range widens to whole spans. A span is fetched once, however many threads
+   * and mounts ask for it.
    *
    * @throws BackendException if no origin gives it, after retries, or not within the fetcher's
    *     limit
@@ -324,17 +328,29 @@ public final class CachedBlob implements ByteSource {
     fetchedBytes.add(bytes);
   }
 
-  /** Stores a proven span. */
-  void store(int index, MemorySegment plain) throws IOException {
-    file.write(index, plain);
+  /** Begins to store proven spans; {@link #stored} follows their commit. */
+  SpanFile.Batch newBatch() {
+    return file.new Batch();
+  }
+
+  /** Spans have become present. */
+  void stored() {
     flusher.add(dirty, file.present().isFull());
   }
 
   private void flush() {
     try {
       file.flush();
+      cannotRecord = false;
     } catch (IOException e) {
-      LOG.log(Logger.Level.WARNING, "the cache can''t keep what was fetched: {0}", e.getMessage());
+      if (!cannotRecord) {
+        cannotRecord = true;
+        LOG.log(
+            Logger.Level.WARNING,
+            "what was fetched can''t be recorded for the next start, tried on: {0}",
+            e.getMessage());
+      }
+      flusher.add(dirty, false);
       return;
     }
     List<Runnable> actions;

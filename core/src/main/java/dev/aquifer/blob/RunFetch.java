@@ -3,18 +3,19 @@ package dev.aquifer.blob;
 import dev.aquifer.format.BlobObject;
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.Failpoint;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fetches one run of spans: from the first source that can give them, each span proven and stored
- * as soon as it is there, while the next ones still come.
+ * Fetches one run of spans: from the first source that can give them, each span proven, stored and
+ * made durable as soon as it is there, while the next ones still come.
  *
  * <p>A span that fails its proof is fetched once more, as it may have been damaged on its way; then
  * from the other sources. For one thread.
  */
-final class RunFetch implements ReadListener {
+final class RunFetch {
   private final CachedBlob blob;
   private final Fetcher.Run run;
   private final FetchBuffers buffers;
@@ -22,13 +23,6 @@ final class RunFetch implements ReadListener {
 
   /** The span that comes next. */
   private int next;
-
-  // The request under way: spans up to pieceLast, whose first byte is pieceStart in the object.
-  private @Nullable BlobObject layout;
-  private MemorySegment piece = MemorySegment.NULL;
-  private long pieceStart;
-  private int pieceLast;
-  private long countedBytes;
 
   RunFetch(CachedBlob blob, Fetcher.Run run, FetchBuffers buffers, int maxRequestBytes) {
     this.blob = blob;
@@ -96,58 +90,91 @@ final class RunFetch implements ReadListener {
   }
 
   private void fetchPiece(BlobSource source) throws IOException {
-    BlobObject object = source.layout();
-    layout = object;
-    pieceStart = object.storedOffsetBytes(next);
-    pieceLast = next;
-    while (pieceLast < run.last
-        && storedEnd(object, pieceLast + 1) - pieceStart <= maxRequestBytes) {
-      pieceLast++;
+    Piece piece = new Piece(source.layout());
+    source.backend().read(source.key(), source.expected(), piece.start, piece.stored, piece);
+  }
+
+  /** The request under way. */
+  private final class Piece implements ReadListener {
+    private final BlobObject object;
+
+    /** Where it starts in the object. */
+    private final long start;
+
+    private final int last;
+    private final MemorySegment stored;
+    private long countedBytes;
+
+    /** Asks for what is left of the run, within the limit of a request. */
+    Piece(BlobObject object) {
+      this.object = object;
+      start = object.storedOffsetBytes(next);
+      int end = next + 1;
+      while (end <= run.last && endBytes(end) <= maxRequestBytes) {
+        end++;
+      }
+      last = end - 1;
+      stored = buffers.stored(endBytes(last));
     }
-    piece = buffers.stored(storedEnd(object, pieceLast) - pieceStart);
-    countedBytes = 0;
-    source.backend().read(source.key(), source.expected(), pieceStart, piece, this);
-  }
 
-  private static long storedEnd(BlobObject object, int index) {
-    return object.storedOffsetBytes(index) + object.storedLengthBytes(index);
-  }
-
-  @Override
-  public void onRequest() {
-    blob.countRequest();
-  }
-
-  @Override
-  public void onReceived(long countBytes) throws IOException {
-    blob.countFetched(countBytes - countedBytes);
-    countedBytes = countBytes;
-    BlobObject object = layout;
-    while (object != null
-        && next <= pieceLast
-        && storedEnd(object, next) - pieceStart <= countBytes) {
-      blob.store(next, plain(object));
-      run.settle(next, new Flight.Outcome.Present());
-      next++;
+    /** Where span {@code index} ends in this piece. */
+    private long endBytes(int index) {
+      return object.storedOffsetBytes(index) + object.storedLengthBytes(index) - start;
     }
-  }
 
-  /** The proven bytes of span {@link #next}. */
-  private MemorySegment plain(BlobObject object) throws CorruptDataException {
-    MemorySegment stored =
-        piece.asSlice(object.storedOffsetBytes(next) - pieceStart, object.storedLengthBytes(next));
-    int plainLength = object.table().lengthBytes(next);
-    if (stored.byteSize() == plainLength) {
-      object.table().verify(next, stored, blob.name());
-      return stored;
+    @Override
+    public void onRequest() {
+      Failpoint.reachQuietly("request-sent");
+      blob.countRequest();
     }
-    MemorySegment plain = buffers.plain(plainLength);
-    object.decode(next, stored, plain, blob.name());
-    return plain;
-  }
 
-  @Override
-  public boolean isCancelled() {
-    return run.isCancelled();
+    /** Stores all spans that are whole by now, and makes them durable in one go. */
+    @Override
+    public void onReceived(long countBytes) throws IOException {
+      Failpoint.reach("bytes-in");
+      blob.countFetched(countBytes - countedBytes);
+      countedBytes = countBytes;
+      SpanFile.Batch batch = blob.newBatch();
+      int end = next;
+      IOException failure = null;
+      try {
+        for (; end <= last && endBytes(end) <= countBytes; end++) {
+          batch.write(end, plain(end));
+        }
+      } catch (IOException e) {
+        // It says nothing of the spans before.
+        failure = e;
+      }
+      if (end > next) {
+        batch.commit();
+        blob.stored();
+        for (; next < end; next++) {
+          run.settle(next, new Flight.Outcome.Present());
+        }
+      }
+      if (failure != null) {
+        throw failure;
+      }
+    }
+
+    /** The proven bytes of span {@code index}. */
+    private MemorySegment plain(int index) throws IOException {
+      int length = object.storedLengthBytes(index);
+      MemorySegment found = stored.asSlice(endBytes(index) - length, length);
+      MemorySegment plain = found;
+      if (length == object.table().lengthBytes(index)) {
+        object.table().verify(index, found, blob.name());
+      } else {
+        plain = buffers.plain(object.table().lengthBytes(index));
+        object.decode(index, found, plain, blob.name());
+      }
+      Failpoint.reach("verified");
+      return plain;
+    }
+
+    @Override
+    public boolean isCancelled() {
+      return run.isCancelled();
+    }
   }
 }

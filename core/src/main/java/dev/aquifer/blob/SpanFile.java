@@ -1,6 +1,7 @@
 package dev.aquifer.blob;
 
 import dev.aquifer.format.SpanTable;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
@@ -15,6 +16,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
@@ -24,20 +28,28 @@ import org.jspecify.annotations.Nullable;
  * A blob's sparse data file together with what is known of it: which spans it holds, in memory and
  * on disk.
  *
- * <p>A bit is set in memory when the span was written, and on disk once its data is durable; see
- * {@link #flush}. Safe for use by many threads.
+ * <p>A span is present only when its data is durable. What was merely written may still be lost: if
+ * the system can't bring it to the disk, it drops it from memory too, and readers get zeros.
+ *
+ * <pre>
+ *   {@link Batch#write}  ->  {@link Batch#commit}: data durable, then the bit in memory  ->  {@link #flush}: the bit on disk
+ * </pre>
+ *
+ * <p>Safe for use by many threads.
  */
 final class SpanFile implements Closeable {
   private final Path path;
   private final SpanTable table;
   private final FileChannel data;
   private final SpanMap map; // guarded by ioLock
-  private final SpanBits present;
-  private final SpanBits durable; // changed under ioLock
+  private final SpanBits present; // bits are cleared under ioLock
+  private volatile SpanBits recorded; // what the map says; changed under ioLock
   // Held across I/O on the span map: flushes of one file follow each other.
   private final ReentrantLock ioLock = new ReentrantLock();
-  private volatile boolean isAtRest;
-  private final AtomicInteger flushFailures = new AtomicInteger();
+  private volatile boolean isAtRest; // changed under ioLock
+  // Held while data becomes durable; taken after ioLock where both are held.
+  private final ReentrantLock syncLock = new ReentrantLock();
+  private final AtomicInteger syncFailures = new AtomicInteger();
   private volatile boolean isClosed;
   // Readers have a channel of their own: interrupting one closes it, and writers must not suffer.
   private volatile FileChannel reader;
@@ -49,7 +61,7 @@ final class SpanFile implements Closeable {
     this.reader = reader;
     this.map = map;
     this.present = new SpanBits(table.count());
-    this.durable = new SpanBits(table.count());
+    this.recorded = new SpanBits(table.count());
   }
 
   /**
@@ -95,7 +107,7 @@ final class SpanFile implements Closeable {
       }
       SpanFile known = new SpanFile(path, table, data, reader, map);
       known.present.addAll(bits);
-      known.durable.addAll(bits);
+      known.recorded.addAll(bits);
       known.isAtRest = map.isAtRest();
       opening.keep();
       return known;
@@ -165,35 +177,69 @@ final class SpanFile implements Closeable {
     return present;
   }
 
-  /** Whether every span is there, durably and recorded. */
+  /** Whether every span is there and recorded. */
   boolean isDurablyComplete() {
-    return durable.isFull();
+    return recorded.isFull();
   }
 
   /** Whether {@link #flush} has work. */
   boolean isDirty() {
-    return durable.setCount() != present.setCount();
+    return !Arrays.equals(recorded.toWords(), present.toWords());
   }
 
   /**
-   * Stores the plain bytes of span {@code index}, which the caller has proven, and marks it
-   * present.
+   * Spans that are written one by one and become present together. For one thread.
    *
-   * @throws RefusedException ENOSPC if there is no room; the span stays absent
+   * <p>The system reports that data was lost once for each open file, to whoever asks first; and
+   * all writers of this file share one. So a failure that others saw since this batch began may be
+   * that of its spans, and fails it too.
    */
-  void write(int index, MemorySegment plain) throws IOException {
-    int failuresBefore = flushFailures.get();
-    try {
-      endRest();
-      FileSource.writeFully(data, table.startBytes(index), plain);
-    } catch (IOException e) {
-      throw FileFailure.named(path, e);
+  final class Batch {
+    private final int failuresBefore = syncFailures.get();
+    private final List<Integer> written = new ArrayList<>();
+
+    /**
+     * Writes the plain bytes of span {@code index}, which the caller has proven.
+     *
+     * @throws RefusedException ENOSPC if there is no room; the span stays absent
+     */
+    void write(int index, MemorySegment plain) throws IOException {
+      try {
+        endRest();
+        FileSource.writeFully(data, table.startBytes(index), plain);
+      } catch (IOException e) {
+        throw FileFailure.named(path, e);
+      }
+      Failpoint.reach("written");
+      written.add(index);
     }
-    present.set(index);
-    if (flushFailures.get() != failuresBefore) {
-      // The failure may have been of these bytes, and is reported only once.
-      present.clear(index);
-      throw new IOException(path + ": could not be written to disk");
+
+    /**
+     * Makes all that was written durable, and then present.
+     *
+     * @throws IOException if that fails; the spans stay absent
+     */
+    void commit() throws IOException {
+      sync(false);
+      if (syncFailures.get() != failuresBefore) {
+        throw new IOException(path + ": could not be written to disk");
+      }
+      Failpoint.reach("durable");
+      written.forEach(present::set);
+      Failpoint.reach("bit-set");
+    }
+  }
+
+  /** Makes the data durable; with {@code withTimes} also when it was last changed. */
+  private void sync(boolean withTimes) throws IOException {
+    syncLock.lock();
+    try {
+      data.force(withTimes);
+    } catch (IOException e) {
+      syncFailures.incrementAndGet();
+      throw FileFailure.named(path, e);
+    } finally {
+      syncLock.unlock();
     }
   }
 
@@ -208,8 +254,7 @@ final class SpanFile implements Closeable {
     ioLock.lock();
     try {
       if (isAtRest) {
-        map.write(durable.toWords(), FileIdentity.of(path), false);
-        isAtRest = false;
+        record(recorded.toWords(), false);
       }
     } finally {
       ioLock.unlock();
@@ -244,10 +289,9 @@ final class SpanFile implements Closeable {
   }
 
   /**
-   * Makes what was written durable, and then records it.
+   * Records which spans are present.
    *
-   * @throws IOException if that fails; spans that are then not known to be durable are absent
-   *     again, as the system may have dropped their data
+   * @throws IOException if that fails; they stay present, and a later call tries again
    */
   void flush() throws IOException {
     ioLock.lock();
@@ -261,28 +305,31 @@ final class SpanFile implements Closeable {
   }
 
   private void flushLocked(boolean isLast) throws IOException {
+    boolean rests = isLast || present.isFull();
     long[] bits = present.toWords();
-    SpanBits snapshot = new SpanBits(table.count());
-    snapshot.addAll(bits);
-    boolean rests = isLast || snapshot.isFull();
+    if (rests) {
+      sync(true);
+    }
+    record(bits, rests);
+  }
+
+  private void record(long[] bits, boolean rests) throws IOException {
     try {
-      // With all its metadata if the modification time is to be recorded.
-      data.force(rests);
+      Failpoint.reach("record");
       map.write(bits, FileIdentity.of(path), rests);
     } catch (IOException e) {
-      flushFailures.incrementAndGet();
-      for (int i = present.nextSet(0); i < table.count(); i = present.nextSet(i + 1)) {
-        if (!durable.get(i)) {
-          present.clear(i);
-        }
-      }
       throw FileFailure.named(path, e);
     }
     isAtRest = rests;
-    durable.addAll(bits);
+    SpanBits now = new SpanBits(table.count());
+    now.addAll(bits);
+    recorded = now;
   }
 
-  /** Flushes and closes; idempotent. No write may be under way. */
+  /**
+   * Records what is present and closes; idempotent. A write that is still under way fails, or
+   * spoils the record, which is then not believed.
+   */
   @Override
   public void close() throws IOException {
     ioLock.lock();

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.testing.FaultyOrigin;
 import dev.aquifer.testing.TestImage;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -42,6 +44,7 @@ class CachedBlobTest {
 
   @AfterEach
   void end() throws IOException {
+    Failpoint.set(null);
     rig.origin.heal();
     lease.close();
     assertThat(rig.domains.status()).isEmpty();
@@ -189,6 +192,57 @@ class CachedBlobTest {
     assertThat(rig.dataBytes(1)).isEqualTo(rig.blob(1).tailOffset());
     blob.fetchAll();
     assertThat(Files.readAllBytes(blob.path())).isEqualTo(rig.blob(1).plain());
+  }
+
+  @Test
+  void spansThatComeTogetherAreMadeDurableTogether() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(0);
+    List<String> places = Collections.synchronizedList(new ArrayList<>());
+    Failpoint.set(places::add);
+    blob.ensure(0, 8 * 4096);
+    Failpoint.set(null);
+    assertThat(places).startsWith("request-sent", "bytes-in");
+    assertThat(Collections.frequency(places, "verified")).isEqualTo(8);
+    assertThat(Collections.frequency(places, "written")).isEqualTo(8);
+    assertThat(Collections.frequency(places, "durable"))
+        .isEqualTo(Collections.frequency(places, "bit-set"))
+        .isBetween(1, 7);
+    assertThat(places.lastIndexOf("durable")).isGreaterThan(places.lastIndexOf("written"));
+  }
+
+  @Test
+  void whatDoesNotGetToTheDiskIsAbsentAndIsFetchedAtTheNextRead() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(0);
+    Failpoint.set(
+        place -> {
+          if (place.equals("durable")) {
+            throw new IOException("of the test");
+          }
+        });
+    assertThatThrownBy(() -> blob.ensure(0, 4 * 4096)).hasMessage("of the test");
+    assertThat(blob.status().spansPresent()).isZero();
+    Failpoint.set(null);
+    checkSpan(blob, 0, 0);
+    checkSpan(blob, 0, 3);
+  }
+
+  @Test
+  void aRecordThatFailsIsTriedAgainAndTakesNothingBack() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(0);
+    AtomicInteger failures = new AtomicInteger();
+    Failpoint.set(
+        place -> {
+          if (place.equals("record") && failures.incrementAndGet() <= 3) {
+            throw new IOException("of the test");
+          }
+        });
+    CountDownLatch complete = new CountDownLatch(1);
+    blob.whenComplete(complete::countDown);
+    blob.ensure(0, blob.sizeBytes());
+    assertThat(complete.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(failures.get()).isGreaterThan(3);
+    assertThat(rig.dataBytes(0)).isEqualTo(rig.blob(0).tailOffset());
+    assertThat(blob.isPresent(0, blob.sizeBytes())).isTrue();
   }
 
   @Test
