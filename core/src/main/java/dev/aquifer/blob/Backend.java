@@ -21,6 +21,14 @@ public interface Backend extends Closeable {
   /** What messages call it: the base URL without credentials, or the path. */
   String name();
 
+  /**
+   * Who answers, as far as failures go: what is shared by all that fails together, such as one
+   * server of many base URLs.
+   */
+  default String origin() {
+    return name();
+  }
+
   /** The size and version of {@code key} now. */
   ObjectInfo stat(String key) throws IOException;
 

@@ -2,6 +2,7 @@ package dev.aquifer.blob;
 
 import dev.aquifer.format.BlobObject;
 import java.io.IOException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,11 +20,14 @@ final class BlobSource {
     }
   }
 
+  private static final long QUARANTINE_SECONDS = 60;
+
   private final Backend backend;
   private final String key;
   private final ObjectInfo expected;
   private final Layout layout;
   private volatile @Nullable BlobObject known;
+  private volatile long quarantineEndNanos = System.nanoTime();
 
   /**
    * Takes a source whose layout may not be known yet.
@@ -52,6 +56,15 @@ final class BlobSource {
   /** What messages call it. */
   String name() {
     return backend.name() + "/" + key;
+  }
+
+  /** It gave bytes that do not prove: for a while the other sources go before it. */
+  void quarantine() {
+    quarantineEndNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(QUARANTINE_SECONDS);
+  }
+
+  boolean isQuarantined() {
+    return quarantineEndNanos - System.nanoTime() > 0;
   }
 
   /** The layout if it is known without asking. */

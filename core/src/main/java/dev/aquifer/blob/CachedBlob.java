@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -45,6 +46,7 @@ public final class CachedBlob implements ByteSource {
   private volatile List<HeldSource> sources = List.of(); // changed under lock
   private List<Runnable> onComplete = new ArrayList<>(); // guarded by lock
   private volatile boolean isComplete; // changed under lock
+  private volatile long lastStoredNanos = System.nanoTime();
   private volatile boolean cannotRecord; // changed by the flusher alone
 
   private record HeldSource(Object holder, BlobSource source) {}
@@ -74,8 +76,14 @@ public final class CachedBlob implements ByteSource {
     }
 
     @Override
+    public String origin() {
+      List<BlobSource> all = sources();
+      return all.isEmpty() ? "" : all.getFirst().backend().origin();
+    }
+
+    @Override
     public void fetch(Fetcher.Run run, FetchBuffers buffers) {
-      new RunFetch(CachedBlob.this, run, buffers, fetcher.limits().maxRequestBytes()).fetch();
+      new RunFetch(CachedBlob.this, fetcher, run, buffers).fetch();
     }
 
     @Override
@@ -151,8 +159,8 @@ public final class CachedBlob implements ByteSource {
    * what is missing; the range widens to whole spans. A span is fetched once, however many threads
    * and mounts ask for it.
    *
-   * @throws BackendException if no origin gives it, after retries, or not within the fetcher's
-   *     limit
+   * @throws BackendException if no origin gives it, after retries, or if nothing of the blob came
+   *     for as long as the fetcher's limit
    * @throws dev.aquifer.io.CorruptDataException if a span's digest differs, also when fetched anew
    * @throws dev.aquifer.io.RefusedException ENOSPC if there is no room for it. After any failure
    *     the span stays absent, all who waited for it get the failure, and a later call tries again
@@ -164,35 +172,47 @@ public final class CachedBlob implements ByteSource {
     int first = table.indexOf(offsetBytes);
     int last = table.indexOf(end(offsetBytes, lengthBytes) - 1);
     List<Flight> flights = fetcher.demand(target, first, last, readAhead.onRead(first, last, true));
-    long deadlineNanos =
-        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(fetcher.limits().maxWaitMillis());
-    for (Flight flight : flights) {
-      await(flight, deadlineNanos);
+    long startNanos = System.nanoTime();
+    try {
+      for (Flight flight : flights) {
+        await(flight, startNanos);
+      }
+    } catch (IOException e) {
+      fetcher.leave(flights);
+      throw e;
     }
   }
 
-  private void await(Flight flight, long deadlineNanos) throws IOException {
-    Flight.Outcome outcome;
-    try {
-      outcome = flight.done.get(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException(name() + ": interrupted while waiting for its data");
-    } catch (TimeoutException e) {
-      throw new BackendException(
-          "%s: span %d: not there within %d ms"
-              .formatted(name(), flight.index, fetcher.limits().maxWaitMillis()),
-          true,
-          e);
-    } catch (ExecutionException e) {
-      throw new AssertionError("flights never complete exceptionally", e);
-    }
-    if (outcome instanceof Flight.Outcome.Failed failed) {
-      if (failed.cause() instanceof IOException e) {
-        throw e;
+  private void await(Flight flight, long startNanos) throws IOException {
+    while (true) {
+      try {
+        flight.done.get(leftNanos(startNanos), TimeUnit.NANOSECONDS);
+        return;
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new InterruptedIOException(name() + ": interrupted while waiting for its data");
+      } catch (TimeoutException e) {
+        if (leftNanos(startNanos) <= 0) {
+          throw new BackendException(
+              "%s: span %d: not there within %d ms"
+                  .formatted(name(), flight.index, fetcher.limits().maxWaitMillis()),
+              true,
+              e);
+        }
+      } catch (ExecutionException e) {
+        if (e.getCause() instanceof IOException cause) {
+          throw cause;
+        }
+        throw new IOException(name() + ": " + e.getCause(), e.getCause());
       }
-      throw new IOException(name() + ": " + failed.cause(), failed.cause());
     }
+  }
+
+  /** How long to wait on: each span of the blob that comes shows that it is not in vain. */
+  private long leftNanos(long startNanos) {
+    long now = System.nanoTime();
+    return TimeUnit.MILLISECONDS.toNanos(fetcher.limits().maxWaitMillis())
+        - Math.min(now - startNanos, now - lastStoredNanos);
   }
 
   /**
@@ -306,7 +326,19 @@ public final class CachedBlob implements ByteSource {
 
   /** The sources, best first. */
   List<BlobSource> sources() {
-    return sources.stream().map(HeldSource::source).toList();
+    return sources.stream()
+        .map(HeldSource::source)
+        .sorted(Comparator.comparing(BlobSource::isQuarantined))
+        .toList();
+  }
+
+  /** {@code source} gave bytes that do not prove, and so may all who have the same object. */
+  void quarantine(BlobSource source) {
+    for (HeldSource held : sources) {
+      if (held.source().name().equals(source.name())) {
+        held.source().quarantine();
+      }
+    }
   }
 
   /** Puts a source that failed behind the others. */
@@ -335,6 +367,7 @@ public final class CachedBlob implements ByteSource {
 
   /** Spans have become present. */
   void stored() {
+    lastStoredNanos = System.nanoTime();
     flusher.add(dirty, file.present().isFull());
   }
 

@@ -4,13 +4,19 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,9 +25,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Three ranks: demand (somebody waits), prefetch (somebody will probably ask), background (the
  * blob is to be completed). A request starts with the best rank there is; behind its demanded spans
- * it carries the prefetched ones that follow them, as long as no other demand waits. Each request
- * is made by a thread of this fetcher; threads and their buffers go when they have been idle for a
- * while. Safe for use by many threads.
+ * it carries the prefetched ones that follow them, as long as no other demand waits. In each rank
+ * the targets take turns.
+ *
+ * <p>One origin never has all requests: whatever it does, another one is still asked. An origin
+ * that fails has one at a time until it gives something, and all failing ones together never have
+ * all.
+ *
+ * <p>Each request is made by a thread of this fetcher; threads and their buffers go when they have
+ * been idle for a while. Safe for use by many threads.
  */
 public final class Fetcher implements Closeable {
   /** What is fetched into. */
@@ -37,45 +49,63 @@ public final class Fetcher implements Closeable {
     /** About how many bytes span {@code index} takes on the wire. */
     long storedBytes(int index);
 
+    /** Who is asked for it first. */
+    String origin();
+
     /** Fetches the spans of {@code run} and settles each of them. */
     void fetch(Run run, FetchBuffers buffers);
   }
 
-  /** Prefetched spans that wait; more are not taken on. */
-  private static final int MAX_QUEUED_PREFETCH = 4096;
-
-  /** No request carries more spans, however small they are. */
-  private static final int MAX_RUN_SPANS = 1024;
-
   private static final long IDLE_MILLIS = 2_000;
-  private static final long FORGET_MILLIS = 30_000;
 
-  /** The work for one target. */
-  private static final class Work {
-    final Map<Integer, Flight> flights = new HashMap<>();
-    int runs;
-    boolean isForgotten;
-    long backgroundNanos;
-    int backgroundFrom;
-  }
+  /** How long the end of a target waits for requests that don't end when they are cancelled. */
+  private static final long FORGET_MILLIS = 3_000;
+
+  private static final long CIRCUIT_MILLIS = 5_000;
+
+  /** Those of the thread. */
+  private static final ThreadLocal<FetchBuffers> BUFFERS = new ThreadLocal<>();
 
   private final Limits limits;
+  private final int maxRequestsOfOne;
+  private final int maxPrefetchOfOne;
+  private final Circuits circuits;
+  private final ThreadPoolExecutor threads;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition workCame = lock.newCondition();
   private final Condition runEnded = lock.newCondition();
   private final Map<Target, Work> works = new HashMap<>(); // guarded by lock
-  private final LinkedHashSet<Flight> demand = new LinkedHashSet<>(); // guarded by lock
-  private final LinkedHashSet<Flight> prefetch = new LinkedHashSet<>(); // guarded by lock
-  private final LinkedHashSet<Target> background = new LinkedHashSet<>(); // guarded by lock
-  private int threads; // guarded by lock
-  private int idleThreads; // guarded by lock
+  // In the order of their turns.
+  private final Set<Work> demanding = new LinkedHashSet<>(); // guarded by lock
+  private final Set<Work> prefetching = new LinkedHashSet<>(); // guarded by lock
+  private final Set<Work> completing = new LinkedHashSet<>(); // guarded by lock
+  private final Map<String, int[]> runsOfOrigin = new HashMap<>(); // guarded by lock
+  private int runs; // guarded by lock
   private int prefetchRuns; // guarded by lock
-  private long threadNumber; // guarded by lock
+  private int failingRuns; // guarded by lock
   private boolean isClosed; // guarded by lock
 
   /** Starts no thread yet. */
   public Fetcher(Limits limits) {
+    this(limits, CIRCUIT_MILLIS);
+  }
+
+  /** Takes also how long an origin that failed is left alone. */
+  Fetcher(Limits limits, long circuitMillis) {
     this.limits = limits;
+    this.maxRequestsOfOne = Math.max(1, limits.maxRequests() - 1);
+    // Somebody who waits finds room beside what is fetched ahead.
+    this.maxPrefetchOfOne = Math.max(1, maxRequestsOfOne - 1);
+    this.circuits = new Circuits(circuitMillis);
+    ThreadFactory named = Thread.ofPlatform().daemon().name("aquifer-fetch-", 1).factory();
+    this.threads =
+        new ThreadPoolExecutor(
+            limits.maxRequests(),
+            limits.maxRequests(),
+            IDLE_MILLIS,
+            TimeUnit.MILLISECONDS,
+            new LinkedBlockingQueue<>(),
+            work -> named.newThread(() -> withBuffers(work)));
+    threads.allowCoreThreadTimeOut(true);
   }
 
   /** The same with {@link Limits#DEFAULT}. */
@@ -88,6 +118,17 @@ public final class Fetcher implements Closeable {
     return limits;
   }
 
+  Circuits circuits() {
+    return circuits;
+  }
+
+  private static void withBuffers(Runnable work) {
+    try (FetchBuffers own = new FetchBuffers()) {
+      BUFFERS.set(own);
+      work.run();
+    }
+  }
+
   /** Spans of one target that one thread fetches in order. */
   final class Run {
     final Target target;
@@ -95,41 +136,51 @@ public final class Fetcher implements Closeable {
     final int last;
     private final Work work;
     private final List<Flight> flights;
+    private final String origin;
+    private final int[] runsOfOrigin;
+    private final boolean isOfFailing;
     private final boolean carriesPrefetch;
     private final boolean isBackground;
     private boolean hasFailed; // guarded by lock
 
     private Run(Work work, List<Flight> flights, boolean isBackground) {
-      this.target = flights.getFirst().target;
+      this.target = work.target;
       this.first = flights.getFirst().index;
       this.last = flights.getLast().index;
       this.work = work;
       this.flights = flights;
+      this.origin = target.origin();
+      this.runsOfOrigin = Fetcher.this.runsOfOrigin.computeIfAbsent(origin, _ -> new int[1]);
+      this.isOfFailing = circuits.isFailing(origin);
       this.isBackground = isBackground;
       this.carriesPrefetch = flights.stream().anyMatch(flight -> !flight.isDemand);
-      for (Flight flight : flights) {
-        flight.isQueued = false;
-      }
     }
 
-    /** The span is present, or could not be had. Later calls for the same span do nothing. */
-    void settle(int index, Flight.Outcome outcome) {
+    /**
+     * The span is present, or could not be had because of {@code failure}. Later calls for the same
+     * span do nothing.
+     */
+    void settle(int index, @Nullable Throwable failure) {
       Flight flight = flights.get(index - first);
       lock.lock();
       try {
-        hasFailed |= outcome instanceof Flight.Outcome.Failed;
-        work.flights.remove(index, flight);
+        hasFailed |= failure != null;
+        work.settled(flight);
       } finally {
         lock.unlock();
       }
-      flight.done.complete(outcome);
+      if (failure == null) {
+        flight.done.complete(null);
+      } else {
+        flight.done.completeExceptionally(failure);
+      }
     }
 
     /** Whether anybody waits for a span from {@code index} on. */
     boolean isAwaited(int index) {
       lock.lock();
       try {
-        return flights.stream().anyMatch(flight -> flight.isDemand && flight.index >= index);
+        return flights.stream().anyMatch(flight -> flight.waiters > 0 && flight.index >= index);
       } finally {
         lock.unlock();
       }
@@ -145,16 +196,20 @@ public final class Fetcher implements Closeable {
       }
     }
 
-    private void fetch(FetchBuffers buffers) {
+    private void fetch(FetchBuffers own) {
       Throwable failure = new IllegalStateException("span was not settled");
       try {
-        target.fetch(this, buffers);
+        target.fetch(this, own);
       } catch (RuntimeException | Error e) {
         failure = e;
       }
+      settleRest(failure);
+    }
+
+    private void settleRest(Throwable failure) {
       for (int i = first; i <= last; i++) {
         if (!flights.get(i - first).done.isDone()) {
-          settle(i, new Flight.Outcome.Failed(failure));
+          settle(i, failure);
         }
       }
     }
@@ -164,7 +219,7 @@ public final class Fetcher implements Closeable {
   void add(Target target) {
     lock.lock();
     try {
-      works.put(target, new Work());
+      works.put(target, new Work(target, limits.maxRequestBytes()));
     } finally {
       lock.unlock();
     }
@@ -173,7 +228,7 @@ public final class Fetcher implements Closeable {
   /**
    * Asks for what is absent of {@code [first, last]}, and behind it for {@code ahead}.
    *
-   * @return the flights to wait for
+   * @return the flights to wait for; who gives one up says so with {@link #leave}
    */
   List<Flight> demand(Target target, int first, int last, ReadAhead.@Nullable Range ahead)
       throws IOException {
@@ -184,33 +239,41 @@ public final class Fetcher implements Closeable {
       if (work == null || isClosed) {
         throw new IOException(target + ": is closed");
       }
+      // Before its flights: who is in no queue is never served.
+      demanding.add(work);
       for (int i = first; i <= last; i++) {
         if (!target.isPresent(i)) {
-          flights.add(demandOne(target, work, i));
+          flights.add(work.demand(i));
         }
       }
       if (ahead != null) {
-        queuePrefetch(target, work, ahead.first(), ahead.end());
+        prefetching.add(work);
+        work.prefetch(ahead.first(), ahead.end());
       }
-      wake();
+      dispatch();
     } finally {
       lock.unlock();
     }
     return flights;
   }
 
-  private Flight demandOne(Target target, Work work, int index) {
-    Flight flight = work.flights.get(index);
-    if (flight == null) {
-      flight = new Flight(target, index, true);
-      work.flights.put(index, flight);
-      demand.add(flight);
-    } else if (flight.isQueued && !flight.isDemand) {
-      prefetch.remove(flight);
-      demand.add(flight);
+  /** The caller of {@link #demand} waits no more: what is queued and nobody wants is dropped. */
+  void leave(List<Flight> flights) {
+    List<Flight> dropped = new ArrayList<>();
+    lock.lock();
+    try {
+      for (Flight flight : flights) {
+        if (flight.work.leave(flight)) {
+          dropped.add(flight);
+        }
+      }
+    } finally {
+      lock.unlock();
     }
-    flight.isDemand = true;
-    return flight;
+    for (Flight flight : dropped) {
+      flight.done.completeExceptionally(
+          new IOException(flight.work.target + ": nobody waits for it any more"));
+    }
   }
 
   /** Asks for what is absent of spans {@code [first, end)}, for nobody in particular. */
@@ -219,33 +282,24 @@ public final class Fetcher implements Closeable {
     try {
       Work work = works.get(target);
       if (work != null && !isClosed) {
-        queuePrefetch(target, work, first, end);
-        wake();
+        prefetching.add(work);
+        work.prefetch(first, end);
+        dispatch();
       }
     } finally {
       lock.unlock();
     }
   }
 
-  private void queuePrefetch(Target target, Work work, int first, int end) {
-    for (int i = first; i < end && prefetch.size() < MAX_QUEUED_PREFETCH; i++) {
-      if (!target.isPresent(i) && !work.flights.containsKey(i)) {
-        Flight flight = new Flight(target, i, false);
-        work.flights.put(i, flight);
-        prefetch.add(flight);
-      }
-    }
-  }
-
-  /** Asks for all that is absent, behind everything else. */
+  /** Asks for all that is absent, behind everything else, until nothing is absent. */
   void complete(Target target) {
     lock.lock();
     try {
       Work work = works.get(target);
       if (work != null && !isClosed) {
-        work.backgroundNanos = System.nanoTime();
-        background.add(target);
-        wake();
+        work.restsUntilNanos = System.nanoTime();
+        completing.add(work);
+        dispatch();
       }
     } finally {
       lock.unlock();
@@ -257,7 +311,6 @@ public final class Fetcher implements Closeable {
    * limit.
    */
   void forget(Target target) {
-    List<Flight> dropped = new ArrayList<>();
     lock.lock();
     try {
       Work work = works.remove(target);
@@ -265,126 +318,60 @@ public final class Fetcher implements Closeable {
         return;
       }
       work.isForgotten = true;
-      background.remove(target);
-      for (Flight flight : work.flights.values()) {
-        if (flight.isQueued) {
-          demand.remove(flight);
-          prefetch.remove(flight);
-          dropped.add(flight);
-        }
-      }
-      long left = TimeUnit.MILLISECONDS.toNanos(FORGET_MILLIS);
-      boolean interrupted = false;
-      while (work.runs > 0 && left > 0) {
-        try {
-          left = runEnded.awaitNanos(left);
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      demanding.remove(work);
+      prefetching.remove(work);
+      completing.remove(work);
+      work.dropQueued(new IOException(target + ": is closed"));
+      awaitRuns(work);
     } finally {
       lock.unlock();
     }
-    fail(dropped, target + ": is closed");
   }
 
-  /** Makes sure that a thread takes what can be taken. */
-  private void wake() {
-    boolean hasWork =
-        !demand.isEmpty()
-            || prefetchRuns < limits.maxPrefetchRequests()
-                && !(prefetch.isEmpty() && background.isEmpty());
-    if (!hasWork) {
-      return;
-    }
-    if (idleThreads > 0) {
-      workCame.signal();
-    } else if (threads < limits.maxRequests()) {
-      Thread.ofPlatform().daemon().name("aquifer-fetch-" + ++threadNumber).start(this::work);
-      threads++;
-    }
-  }
-
-  private void work() {
-    try (FetchBuffers buffers = new FetchBuffers()) {
-      for (Run run = take(); run != null; run = take()) {
-        run.fetch(buffers);
-        ended(run);
+  private void awaitRuns(Work work) {
+    long left = TimeUnit.MILLISECONDS.toNanos(FORGET_MILLIS);
+    boolean interrupted = false;
+    while (work.runs > 0 && left > 0) {
+      try {
+        left = runEnded.awaitNanos(left);
+      } catch (InterruptedException e) {
+        interrupted = true;
       }
     }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
-  /** The next run; null after a while without one, when the thread has to end. */
-  private @Nullable Run take() {
+  /** An origin gave something: if it had been failing, it may now have more requests. */
+  void answered(String origin) {
+    if (circuits.answered(origin)) {
+      dispatchLocking();
+    }
+  }
+
+  private void dispatchLocking() {
     lock.lock();
     try {
-      Run run = next();
-      while (run == null && !isClosed) {
-        boolean isWorth = awaitWork();
-        run = next();
-        if (run == null && !isWorth) {
-          break;
+      dispatch();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Starts all that may start now; the caller holds the lock. */
+  private void dispatch() {
+    try {
+      while (runs < limits.maxRequests()) {
+        Run run = next();
+        if (run == null) {
+          return;
         }
+        start(run);
       }
-      if (run == null) {
-        threads--;
-        return null;
-      }
-      run.work.runs++;
-      prefetchRuns += run.carriesPrefetch ? 1 : 0;
-      // There may be more than one thread's work.
-      wake();
-      return run;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Waits for work; returns whether the thread should stay if there is none. */
-  @SuppressWarnings("WaitNotInLoop") // The caller loops.
-  private boolean awaitWork() {
-    long wait = TimeUnit.MILLISECONDS.toNanos(IDLE_MILLIS);
-    // The completion of a blob that rests after a failure needs one thread to resume it.
-    boolean isNeeded = !background.isEmpty() && idleThreads == 0;
-    long now = System.nanoTime();
-    for (Target target : background) {
-      long rest = workOf(target).backgroundNanos - now;
-      wait = rest > 0 ? Math.min(wait, rest) : wait;
-    }
-    idleThreads++;
-    try {
-      return workCame.awaitNanos(wait) > 0 || isNeeded;
-    } catch (InterruptedException e) {
-      // Nobody has this thread to interrupt it.
-      return false;
-    } finally {
-      idleThreads--;
-    }
-  }
-
-  private Work workOf(Target target) {
-    Work work = works.get(target);
-    if (work == null) {
-      throw new IllegalStateException(target + " has work and is not known");
-    }
-    return work;
-  }
-
-  private void ended(Run run) {
-    lock.lock();
-    try {
-      run.work.runs--;
-      prefetchRuns -= run.carriesPrefetch ? 1 : 0;
-      if (run.isBackground && run.hasFailed) {
-        run.work.backgroundNanos =
-            System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(limits.backgroundPauseMillis());
-      }
-      runEnded.signalAll();
-    } finally {
-      lock.unlock();
+    } catch (RuntimeException | Error e) {
+      // Such as the end of memory. What waits is told, instead of waiting for nothing.
+      works.values().forEach(work -> work.dropQueued(e));
     }
   }
 
@@ -392,147 +379,116 @@ public final class Fetcher implements Closeable {
     if (isClosed) {
       return null;
     }
-    if (!demand.isEmpty()) {
-      return nextDemand(demand.getFirst());
+    Work work = nextOf(demanding, Work::hasDemand, maxRequestsOfOne);
+    if (work != null) {
+      boolean isLast = demanding.size() == 1 && prefetchRuns < limits.maxPrefetchRequests();
+      return new Run(work, work.demandRun(isLast), false);
     }
     if (prefetchRuns >= limits.maxPrefetchRequests()) {
       return null;
     }
-    if (!prefetch.isEmpty()) {
-      Flight first = prefetch.getFirst();
-      List<Flight> flights = new ArrayList<>();
-      extend(flights, first, false);
-      return new Run(workOf(first.target), flights, false);
-    }
-    return nextBackground();
+    work = nextOf(prefetching, Work::hasPrefetch, maxPrefetchOfOne);
+    return work != null ? new Run(work, work.prefetchRun(), false) : nextBackground();
   }
 
-  private Run nextDemand(Flight wanted) {
-    Work work = workOf(wanted.target);
-    Flight first = wanted;
-    long bytes = wanted.target.storedBytes(wanted.index);
-    for (int count = 1; count < MAX_RUN_SPANS; count++) {
-      Flight before = work.flights.get(first.index - 1);
-      if (before == null || !before.isQueued || !before.isDemand) {
-        break;
-      }
-      bytes += before.target.storedBytes(before.index);
-      if (bytes > limits.maxRequestBytes()) {
-        break;
-      }
-      first = before;
-    }
-    List<Flight> flights = new ArrayList<>();
-    extend(flights, first, true);
-    if (demand.isEmpty() && prefetchRuns < limits.maxPrefetchRequests()) {
-      Flight after = work.flights.get(flights.getLast().index + 1);
-      if (after != null && after.isQueued) {
-        extend(flights, after, false);
-      }
-    }
-    return new Run(work, flights, false);
-  }
-
-  /** Moves {@code from} and its neighbours behind from their queue to {@code flights}. */
-  private void extend(List<Flight> flights, Flight from, boolean isDemand) {
-    Work work = workOf(from.target);
-    long bytes = 0;
-    for (Flight flight : flights) {
-      bytes += flight.target.storedBytes(flight.index);
-    }
-    Flight flight = from;
-    while (flight != null && flight.isQueued && flight.isDemand == isDemand) {
-      bytes += flight.target.storedBytes(flight.index);
-      if (!flights.isEmpty()
-          && (bytes > limits.maxRequestBytes() || flights.size() == MAX_RUN_SPANS)) {
-        return;
-      }
-      (isDemand ? demand : prefetch).remove(flight);
-      flights.add(flight);
-      flight = work.flights.get(flight.index + 1);
-    }
-  }
-
-  private @Nullable Run nextBackground() {
-    long now = System.nanoTime();
-    for (Iterator<Target> i = background.iterator(); i.hasNext(); ) {
-      Target target = i.next();
-      Work work = workOf(target);
-      if (work.backgroundNanos - now > 0) {
-        continue;
-      }
-      List<Flight> flights = absentRun(target, work);
-      if (!flights.isEmpty()) {
-        // Targets take turns.
-        i.remove();
-        background.add(target);
-        return new Run(work, flights, true);
-      }
-      if (work.runs == 0) {
-        i.remove();
+  /** The first of {@code queue} that has something and whose origin may be asked. */
+  private @Nullable Work nextOf(Set<Work> queue, Predicate<Work> hasSome, int maxOfOne) {
+    queue.removeIf(hasSome.negate());
+    for (Work work : queue) {
+      if (mayAsk(work.target.origin(), maxOfOne)) {
+        return work;
       }
     }
     return null;
   }
 
-  /** Claims the next absent spans behind the last ones; empty if there are none. */
-  private List<Flight> absentRun(Target target, Work work) {
-    List<Flight> flights = new ArrayList<>();
-    int index = nextFree(target, work, work.backgroundFrom);
-    if (index == target.count()) {
-      index = nextFree(target, work, 0);
-    }
-    long bytes = 0;
-    while (index < target.count()
-        && flights.size() < MAX_RUN_SPANS
-        && isFree(target, work, index)) {
-      bytes += target.storedBytes(index);
-      if (!flights.isEmpty() && bytes > limits.maxRequestBytes()) {
-        break;
+  private @Nullable Run nextBackground() {
+    completing.removeIf(Work::isFull);
+    for (Work work : completing) {
+      if (work.restsUntilNanos - System.nanoTime() <= 0
+          && mayAsk(work.target.origin(), maxPrefetchOfOne)) {
+        List<Flight> flights = work.backgroundRun();
+        if (!flights.isEmpty()) {
+          return new Run(work, flights, true);
+        }
       }
-      Flight flight = new Flight(target, index, false);
-      flights.add(flight);
-      work.flights.put(index, flight);
-      index++;
     }
-    work.backgroundFrom = index;
-    return flights;
+    return null;
   }
 
-  private static boolean isFree(Target target, Work work, int index) {
-    return target.nextAbsent(index) == index && !work.flights.containsKey(index);
+  private boolean mayAsk(String origin, int maxOfOne) {
+    int[] counted = runsOfOrigin.get(origin);
+    int asked = counted == null ? 0 : counted[0];
+    return circuits.isFailing(origin)
+        ? asked == 0 && failingRuns < maxRequestsOfOne
+        : asked < maxOfOne;
   }
 
-  private static int nextFree(Target target, Work work, int from) {
-    int index = target.nextAbsent(from);
-    while (index < target.count() && work.flights.containsKey(index)) {
-      index = target.nextAbsent(index + 1);
+  private void start(Run run) {
+    Work work = run.work;
+    for (Set<Work> queue : List.of(demanding, prefetching, completing)) {
+      // Targets take turns.
+      if (queue.remove(work)) {
+        queue.add(work);
+      }
     }
-    return index;
+    work.claim(run.flights);
+    // From here to the thread that settles them nothing may fail but what is caught.
+    run.runsOfOrigin[0]++;
+    runs++;
+    work.runs++;
+    prefetchRuns += run.carriesPrefetch ? 1 : 0;
+    failingRuns += run.isOfFailing ? 1 : 0;
+    try {
+      threads.execute(() -> perform(run));
+    } catch (RuntimeException | Error e) {
+      run.settleRest(e);
+      ended(run);
+    }
+  }
+
+  private void perform(Run run) {
+    try {
+      run.fetch(Objects.requireNonNull(BUFFERS.get()));
+    } finally {
+      ended(run);
+    }
+  }
+
+  private void ended(Run run) {
+    lock.lock();
+    try {
+      runs--;
+      run.work.runs--;
+      prefetchRuns -= run.carriesPrefetch ? 1 : 0;
+      failingRuns -= run.isOfFailing ? 1 : 0;
+      if (--run.runsOfOrigin[0] == 0) {
+        runsOfOrigin.remove(run.origin);
+      }
+      if (run.isBackground && run.hasFailed) {
+        long millis = limits.backgroundPauseMillis();
+        run.work.restsUntilNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS)
+            .execute(this::dispatchLocking);
+      }
+      runEnded.signalAll();
+      dispatch();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Fails what is queued, and ends each thread when its request ends. Idempotent. */
   @Override
   public void close() {
-    List<Flight> dropped;
     lock.lock();
     try {
       isClosed = true;
-      dropped = new ArrayList<>(demand);
-      dropped.addAll(prefetch);
-      demand.clear();
-      prefetch.clear();
-      background.clear();
-      workCame.signalAll();
+      IOException why = new IOException("the fetcher is closed");
+      works.values().forEach(work -> work.dropQueued(why));
+      threads.shutdown();
     } finally {
       lock.unlock();
-    }
-    fail(dropped, "the fetcher is closed");
-  }
-
-  private static void fail(List<Flight> flights, String why) {
-    for (Flight flight : flights) {
-      flight.done.complete(new Flight.Outcome.Failed(new IOException(why)));
     }
   }
 }

@@ -8,29 +8,23 @@ import java.util.concurrent.CompletableFuture;
  * <p>Its changing fields are guarded by the lock of the {@link Fetcher}.
  */
 final class Flight {
-  /** How a flight ended. */
-  sealed interface Outcome {
-    /** The span is present. */
-    record Present() implements Outcome {}
-
-    /** The span could not be had. */
-    record Failed(Throwable cause) implements Outcome {}
-  }
-
-  final Fetcher.Target target;
+  final Work work;
   final int index;
 
   /** Whether it waits in a queue; else a request carries it. */
   boolean isQueued = true;
 
-  /** Whether somebody waits for it. */
+  /** Whether it was asked for by somebody who waits; else it is fetched ahead. */
   boolean isDemand;
 
-  /** Completed outside the lock, and never exceptionally. */
-  final CompletableFuture<Outcome> done = new CompletableFuture<>();
+  /** How many wait for it. */
+  int waiters;
 
-  Flight(Fetcher.Target target, int index, boolean isDemand) {
-    this.target = target;
+  /** Completes when the span is present; exceptionally if it could not be had. */
+  final CompletableFuture<Void> done = new CompletableFuture<>();
+
+  Flight(Work work, int index, boolean isDemand) {
+    this.work = work;
     this.index = index;
     this.isDemand = isDemand;
   }

@@ -51,6 +51,7 @@ final class HttpBackend implements Backend {
     }
   }
 
+  private final String server;
   private final String base;
   private final String query;
   private final HttpClient client;
@@ -62,10 +63,9 @@ final class HttpBackend implements Backend {
 
   HttpBackend(String location, HttpClient client, HttpTimes times) throws RefusedException {
     URI uri = parse(location);
-    String path = uri.getRawPath().replaceFirst("/+$", "");
-    this.base =
-        "%s://%s%s"
-            .formatted(uri.getScheme().toLowerCase(Locale.ROOT), uri.getRawAuthority(), path);
+    this.server =
+        "%s://%s".formatted(uri.getScheme().toLowerCase(Locale.ROOT), uri.getRawAuthority());
+    this.base = server + uri.getRawPath().replaceFirst("/+$", "");
     this.query = uri.getRawQuery() == null ? "" : "?" + uri.getRawQuery();
     this.client = client;
     this.times = times;
@@ -103,6 +103,11 @@ final class HttpBackend implements Backend {
   @Override
   public String name() {
     return base;
+  }
+
+  @Override
+  public String origin() {
+    return server;
   }
 
   @Override

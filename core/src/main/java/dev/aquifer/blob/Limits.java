@@ -4,11 +4,12 @@ package dev.aquifer.blob;
  * The bounds of a {@link Fetcher}.
  *
  * @param maxRequestBytes the most that one request asks for (a single span may be larger)
- * @param maxRequests requests in flight at once
+ * @param maxRequests requests in flight at once; one origin has at most one less, so that it can't
+ *     hold up all others
  * @param maxPrefetchRequests how many of them may carry spans that nobody waits for
  * @param readAheadBytes what is fetched behind a first miss; 0 switches read-ahead off
  * @param maxReadAheadBytes up to where sequential reading doubles that
- * @param maxWaitMillis how long a reader waits for its spans
+ * @param maxWaitMillis how long a reader waits while nothing comes of its blob
  * @param backgroundPauseMillis how long the completion of a blob rests after a failure
  */
 public record Limits(
@@ -21,7 +22,7 @@ public record Limits(
     long backgroundPauseMillis) {
   /** What measurements suggest. */
   public static final Limits DEFAULT =
-      new Limits(8 << 20, 4, 2, 2 << 20, 32 << 20, 120_000, 30_000);
+      new Limits(8 << 20, 5, 2, 2 << 20, 32 << 20, 120_000, 30_000);
 
   /** Refuses what can't work. */
   public Limits {
@@ -42,30 +43,6 @@ public record Limits(
         maxPrefetchRequests,
         bytes,
         maxBytes,
-        maxWaitMillis,
-        backgroundPauseMillis);
-  }
-
-  /** The same with another request size. */
-  public Limits withMaxRequestBytes(int bytes) {
-    return new Limits(
-        bytes,
-        maxRequests,
-        maxPrefetchRequests,
-        readAheadBytes,
-        maxReadAheadBytes,
-        maxWaitMillis,
-        backgroundPauseMillis);
-  }
-
-  /** The same with other numbers of requests in flight. */
-  public Limits withMaxRequests(int requests, int prefetchRequests) {
-    return new Limits(
-        maxRequestBytes,
-        requests,
-        prefetchRequests,
-        readAheadBytes,
-        maxReadAheadBytes,
         maxWaitMillis,
         backgroundPauseMillis);
   }

@@ -35,6 +35,11 @@ public final class RetryingBackend implements Backend {
   }
 
   @Override
+  public String origin() {
+    return origin.origin();
+  }
+
+  @Override
   public ObjectInfo stat(String key) throws IOException {
     return repeat(() -> origin.stat(key), NOBODY);
   }

@@ -6,29 +6,30 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Failpoint;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Fetches one run of spans: from the first source that can give them, each span proven, stored and
  * made durable as soon as it is there, while the next ones still come.
  *
- * <p>A span that fails its proof is fetched once more, as it may have been damaged on its way; then
- * from the other sources. For one thread.
+ * <p>A source whose bytes do not prove goes behind the others for a while. For one thread.
  */
 final class RunFetch {
   private final CachedBlob blob;
+  private final Fetcher fetcher;
   private final Fetcher.Run run;
   private final FetchBuffers buffers;
-  private final int maxRequestBytes;
 
   /** The span that comes next. */
   private int next;
 
-  RunFetch(CachedBlob blob, Fetcher.Run run, FetchBuffers buffers, int maxRequestBytes) {
+  RunFetch(CachedBlob blob, Fetcher fetcher, Fetcher.Run run, FetchBuffers buffers) {
     this.blob = blob;
+    this.fetcher = fetcher;
     this.run = run;
     this.buffers = buffers;
-    this.maxRequestBytes = maxRequestBytes;
     this.next = run.first;
   }
 
@@ -39,12 +40,12 @@ final class RunFetch {
       if (failure == null) {
         return;
       }
-      run.settle(next, new Flight.Outcome.Failed(failure));
+      run.settle(next, failure);
       next++;
       // What is wrong with one span says nothing of the others; but only a reader is worth the try.
       if (!(failure instanceof CorruptDataException) || !run.isAwaited(next)) {
         while (next <= run.last) {
-          run.settle(next, new Flight.Outcome.Failed(failure));
+          run.settle(next, failure);
           next++;
         }
       }
@@ -54,16 +55,21 @@ final class RunFetch {
   /** Fetches on from {@link #next}; returns why that span can't be had, null at the run's end. */
   private @Nullable Throwable fetchFromSources() {
     Throwable failure = new IOException(blob.name() + ": nobody who holds it has a source for it");
+    Set<String> corrupt = new HashSet<>();
     for (BlobSource source : blob.sources()) {
+      if (corrupt.contains(source.name())) {
+        continue;
+      }
       try {
         fetchFrom(source);
         return null;
       } catch (BackendException e) {
-        failure = e;
+        failure = corrupt.isEmpty() ? e : failure;
         blob.preferOthers(source);
       } catch (CorruptDataException e) {
         failure = e;
-        blob.preferOthers(source);
+        blob.quarantine(source);
+        corrupt.add(source.name());
       } catch (IOException | RuntimeException e) {
         return e;
       }
@@ -74,7 +80,16 @@ final class RunFetch {
     return failure;
   }
 
+  /**
+   * Fetches what is left from {@code source}. A span that does not prove is asked for once more, as
+   * it may have been damaged on its way.
+   */
   private void fetchFrom(BlobSource source) throws IOException {
+    String origin = source.backend().origin();
+    BackendException refusal = fetcher.circuits().refusal(origin);
+    if (refusal != null) {
+      throw refusal;
+    }
     int corrupt = -1;
     while (next <= run.last) {
       try {
@@ -85,17 +100,23 @@ final class RunFetch {
         }
         corrupt = next;
         source.distrustLayout();
+      } catch (BackendException e) {
+        if (e.isTransient()) {
+          fetcher.circuits().failed(origin, e);
+        }
+        throw e;
       }
     }
   }
 
   private void fetchPiece(BlobSource source) throws IOException {
-    Piece piece = new Piece(source.layout());
+    Piece piece = new Piece(source, source.layout());
     source.backend().read(source.key(), source.expected(), piece.start, piece.stored, piece);
   }
 
   /** The request under way. */
   private final class Piece implements ReadListener {
+    private final BlobSource source;
     private final BlobObject object;
 
     /** Where it starts in the object. */
@@ -106,11 +127,12 @@ final class RunFetch {
     private long countedBytes;
 
     /** Asks for what is left of the run, within the limit of a request. */
-    Piece(BlobObject object) {
+    Piece(BlobSource source, BlobObject object) {
+      this.source = source;
       this.object = object;
       start = object.storedOffsetBytes(next);
       int end = next + 1;
-      while (end <= run.last && endBytes(end) <= maxRequestBytes) {
+      while (end <= run.last && endBytes(end) <= fetcher.limits().maxRequestBytes()) {
         end++;
       }
       last = end - 1;
@@ -132,6 +154,7 @@ final class RunFetch {
     @Override
     public void onReceived(long countBytes) throws IOException {
       Failpoint.reach("bytes-in");
+      fetcher.answered(source.backend().origin());
       blob.countFetched(countBytes - countedBytes);
       countedBytes = countBytes;
       SpanFile.Batch batch = blob.newBatch();
@@ -149,7 +172,7 @@ final class RunFetch {
         batch.commit();
         blob.stored();
         for (; next < end; next++) {
-          run.settle(next, new Flight.Outcome.Present());
+          run.settle(next, null);
         }
       }
       if (failure != null) {
@@ -159,14 +182,15 @@ final class RunFetch {
 
     /** The proven bytes of span {@code index}. */
     private MemorySegment plain(int index) throws IOException {
+      String name = blob.name() + " from " + source.name();
       int length = object.storedLengthBytes(index);
       MemorySegment found = stored.asSlice(endBytes(index) - length, length);
       MemorySegment plain = found;
       if (length == object.table().lengthBytes(index)) {
-        object.table().verify(index, found, blob.name());
+        object.table().verify(index, found, name);
       } else {
         plain = buffers.plain(object.table().lengthBytes(index));
-        object.decode(index, found, plain, blob.name());
+        object.decode(index, found, plain, name);
       }
       Failpoint.reach("verified");
       return plain;

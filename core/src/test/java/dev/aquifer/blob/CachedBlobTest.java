@@ -265,8 +265,8 @@ class CachedBlobTest {
     assertThat(e)
         .isInstanceOf(CorruptDataException.class)
         .hasMessage(
-            "blob %s: span 5 at byte 20480: wrong digest: the origin's data is damaged or was changed"
-                .formatted(rig.blob(0).id().hex()));
+            "blob %s from %s/image/%s: span 5 at byte 20480: wrong digest: the origin's data is damaged or was changed"
+                .formatted(rig.blob(0).id().hex(), rig.origin.url(), rig.blob(0).path()));
     assertThat(blob.isPresent(5 * 4096, 1)).isFalse();
     byte[] file = Files.readAllBytes(blob.path());
     assertThat(Arrays.copyOfRange(file, 5 * 4096, 6 * 4096)).isEqualTo(new byte[4096]);
@@ -284,7 +284,8 @@ class CachedBlobTest {
     rig.origin.fault(rig.data(1), answer -> answer.flipAt = 0);
     assertThatThrownBy(() -> blob.ensure(0, 1))
         .isInstanceOf(CorruptDataException.class)
-        .hasMessageStartingWith("blob " + rig.blob(1).id().hex() + ": span 0");
+        .hasMessageStartingWith("blob " + rig.blob(1).id().hex() + " from " + rig.origin.url())
+        .hasMessageContaining(": span 0");
     assertThat(blob.isPresent(0, 1)).isFalse();
     rig.origin.heal();
     checkSpan(blob, 1, 0);
@@ -354,6 +355,37 @@ class CachedBlobTest {
     held.countDown();
     awaitPresent(blob, 0, 4096);
     checkSpan(blob, 0, 0);
+  }
+
+  @Test
+  void whateverComesOfTheBlobRestartsTheWait() throws Exception {
+    // Eight requests of one span, one at a time, that together take far longer than the limit.
+    CachedBlob blob = open(new Limits(1, 1, 1, 0, 0, 400, 50)).get(0);
+    rig.origin.fault(rig.data(0), answer -> answer.beforeBody = () -> pause(100));
+    blob.ensure(0, 8 * 4096);
+    assertThat(rig.dataRequests(0)).isEqualTo(8);
+  }
+
+  private static void pause(long millis) {
+    CountDownLatch never = new CountDownLatch(1);
+    try {
+      assertThat(never.await(millis, TimeUnit.MILLISECONDS)).isFalse();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void whatNobodyWaitsForAnyMoreIsNotFetched() throws Exception {
+    CachedBlob blob = open(new Limits(64 << 10, 1, 1, 0, 0, 300, 50)).get(0);
+    CountDownLatch held = new CountDownLatch(1);
+    rig.origin.fault(1, rig.data(0), answer -> answer.beforeHeaders = () -> awaitLatch(held));
+    assertThatThrownBy(() -> blob.ensure(0, 1)).hasMessageEndingWith("not there within 300 ms");
+    assertThatThrownBy(() -> blob.ensure(10 * 4096, 1))
+        .hasMessageEndingWith("not there within 300 ms");
+    held.countDown();
+    checkSpan(blob, 0, 20);
+    assertThat(rig.spansAsked(0, 12)).containsExactly("0-0", "20-20");
   }
 
   @Test

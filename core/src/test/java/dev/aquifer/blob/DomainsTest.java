@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -295,6 +296,83 @@ class DomainsTest {
       rig.origin.heal();
       rig.origin.fault(FaultyOrigin.path("mirror/"), answer -> answer.flipAt = answer.bodyOffset);
       readAll(blob, 1);
+    }
+  }
+
+  @Test
+  void aSourceThatDoesNotProveIsNamedAndGoesBehindTheOthersForAWhile() throws Exception {
+    Files.createSymbolicLink(dir.resolve("mirror"), dir.resolve("image"));
+    try (Lease a = domains.join("shop", "a", "/mnt/a");
+        Lease b = domains.join("shop", "b", "/mnt/b")) {
+      CachedBlob blob = a.openBlobs(image).get(0);
+      rig.origin.fault(FaultyOrigin.path("image/"), answer -> answer.flipAt = answer.bodyOffset);
+      assertThatThrownBy(() -> blob.ensure(0, 1))
+          .isInstanceOf(CorruptDataException.class)
+          .hasMessageContaining(" from " + rig.origin.url() + "/image/" + rig.blob(0).path());
+      b.openBlobs(RemoteImage.open(rig.backend("mirror")));
+      // The other one fails once, and still is the better one.
+      rig.origin.fault(1, FaultyOrigin.path("mirror/blobs/"), answer -> answer.status = 403);
+      assertThatThrownBy(() -> blob.ensure(0, 1)).isInstanceOf(CorruptDataException.class);
+      rig.origin.clearLog();
+      readAll(blob, 0);
+      assertThat(rig.origin.requests("image/")).isZero();
+    }
+  }
+
+  @Test
+  void aDeadOriginDoesNotHoldUpTheOthers() throws Exception {
+    CountDownLatch held = new CountDownLatch(1);
+    try (FaultyOrigin dead = FaultyOrigin.serve(dir);
+        Backend deadBackend =
+            new HttpBackend(
+                dead.url() + "/image",
+                HttpBackend.client(Duration.ofSeconds(2)),
+                new HttpTimes(60_000, 60_000, 1));
+        Lease a = domains.join("shop", "a", "/mnt/a");
+        Lease b = domains.join("lab", "b", "/mnt/b");
+        ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<CachedBlob> stuck = a.openBlobs(RemoteImage.open(deadBackend));
+      dead.fault(FaultyOrigin.any(), answer -> answer.beforeHeaders = () -> await(held));
+      List<Future<Throwable>> readers = new ArrayList<>();
+      for (int i = 0; i < 16; i++) {
+        CachedBlob blob = stuck.get(i % 2);
+        long offset = i / 2 * 16_384L;
+        readers.add(executor.submit(() -> catchThrowable(() -> blob.ensure(offset, 1))));
+      }
+      readBoth(b);
+      assertThat(readers).noneMatch(Future::isDone);
+      stuck.forEach(blob -> blob.prefetch(0, blob.sizeBytes()));
+      held.countDown();
+      for (Future<Throwable> reader : readers) {
+        assertThat(reader.get(10, TimeUnit.SECONDS)).isNull();
+      }
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void anOriginThatFailedIsLeftAloneForAWhile() throws Exception {
+    try (Fetcher patient = new Fetcher(Rig.EXACT, 60_000)) {
+      Domains others = new Domains(rig.store, patient);
+      try (Lease a = others.join("shop", "a", "/mnt/a")) {
+        CachedBlob blob = a.openBlobs(image).get(0);
+        rig.origin.fault(rig.data(0), answer -> answer.status = 503);
+        assertThatThrownBy(() -> blob.ensure(0, 1)).hasMessageContaining("(tried 3 times in ");
+        rig.origin.heal();
+        rig.origin.clearLog();
+        assertThatThrownBy(() -> blob.ensure(0, 1))
+            .isInstanceOf(BackendException.class)
+            .hasMessageStartingWith(rig.origin.url() + ": failing since 2")
+            .hasMessageContaining("the origin answered 503");
+        assertThat(rig.origin.log()).isEmpty();
+      }
     }
   }
 

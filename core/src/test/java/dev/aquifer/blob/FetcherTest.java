@@ -2,7 +2,9 @@ package dev.aquifer.blob;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.aquifer.io.BackendException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -10,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -23,10 +26,12 @@ class FetcherTest {
     final LinkedBlockingQueue<String> started = new LinkedBlockingQueue<>();
     final Semaphore permits = new Semaphore(0);
     final LinkedBlockingQueue<Fetcher.Run> runs = new LinkedBlockingQueue<>();
+    final String origin;
     volatile IOException failure;
 
-    Scripted(int count) {
+    Scripted(int count, String origin) {
       this.count = count;
+      this.origin = origin;
       this.present = new SpanBits(count);
     }
 
@@ -51,6 +56,11 @@ class FetcherTest {
     }
 
     @Override
+    public String origin() {
+      return origin;
+    }
+
+    @Override
     public void fetch(Fetcher.Run run, FetchBuffers buffers) {
       runs.add(run);
       started.add(run.first + "-" + run.last);
@@ -60,8 +70,7 @@ class FetcherTest {
         if (fails == null) {
           present.set(i);
         }
-        run.settle(
-            i, fails == null ? new Flight.Outcome.Present() : new Flight.Outcome.Failed(fails));
+        run.settle(i, fails);
       }
     }
 
@@ -75,7 +84,7 @@ class FetcherTest {
     }
   }
 
-  private final Scripted target = new Scripted(100);
+  private final Scripted target = new Scripted(100, "here");
   private Fetcher fetcher;
 
   private Fetcher fetcher(int requests, int prefetchRequests) {
@@ -92,8 +101,12 @@ class FetcherTest {
 
   private static void await(List<Flight> flights) throws Exception {
     for (Flight flight : flights) {
-      assertThat(flight.done.get(10, TimeUnit.SECONDS)).isEqualTo(new Flight.Outcome.Present());
+      flight.done.get(10, TimeUnit.SECONDS);
     }
+  }
+
+  private static Throwable failureOf(Flight flight) {
+    return catchThrowable(() -> flight.done.get(10, TimeUnit.SECONDS)).getCause();
   }
 
   @Test
@@ -146,18 +159,116 @@ class FetcherTest {
   @Test
   void noMoreRequestsThanAllowedAreInFlight() throws Exception {
     fetcher(3, 3);
+    Scripted other = new Scripted(100, "there");
+    fetcher.add(other);
+    fetcher.demand(other, 0, 0, null);
+    assertThat(other.nextStarted()).isEqualTo("0-0");
     for (int i = 0; i < 20; i += 2) {
       fetcher.demand(target, i, i, null);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
       target.nextStarted();
     }
-    // A fourth would start before this run ends, if it could.
-    for (int ended = 1; ended <= 7; ended++) {
+    // A third would start before this run ends, if it could.
+    for (int ended = 1; ended <= 8; ended++) {
       assertThat(target.started).isEmpty();
       target.permits.release();
       assertThat(target.nextStarted()).isNotNull();
     }
+    other.permits.release();
+  }
+
+  @Test
+  void oneOriginNeverHasAllRequests() throws Exception {
+    fetcher(3, 3);
+    Scripted more = new Scripted(100, "here");
+    Scripted other = new Scripted(100, "there");
+    fetcher.add(more);
+    fetcher.add(other);
+    for (int i = 0; i < 20; i += 2) {
+      fetcher.demand(target, i, i, null);
+      fetcher.demand(more, i, i, null);
+    }
+    fetcher.complete(target);
+    target.nextStarted();
+    more.nextStarted();
+    // None of these ends, and still another origin is asked.
+    for (int i = 0; i < 20; i += 2) {
+      other.permits.release();
+      await(fetcher.demand(other, i, i, null));
+    }
+    assertThat(target.started).isEmpty();
+    assertThat(more.started).isEmpty();
+    more.permits.release(100);
+  }
+
+  @Test
+  void targetsTakeTurns() throws Exception {
+    fetcher(1, 1);
+    Scripted other = new Scripted(100, "here");
+    fetcher.add(other);
+    for (int i = 0; i < 10; i += 2) {
+      fetcher.demand(target, i, i, null);
+    }
+    assertThat(target.nextStarted()).isEqualTo("0-0");
+    List<Flight> late = fetcher.demand(other, 50, 50, null);
+    target.permits.release(1);
+    other.permits.release(1);
+    // Not behind all that the first one queued before.
+    assertThat(target.nextStarted()).isEqualTo("2-2");
+    target.permits.release(1);
+    await(late);
+    assertThat(target.nextStarted()).isEqualTo("4-4");
+    assertThat(target.started).isEmpty();
+  }
+
+  @Test
+  void failingOriginsHaveOneRequestEachUntilTheyAnswer() throws Exception {
+    fetcher(3, 3);
+    fetcher.circuits().failed("here", new BackendException("down", true, null));
+    for (int i = 0; i < 10; i += 2) {
+      fetcher.demand(target, i, i, null);
+    }
+    assertThat(target.nextStarted()).isEqualTo("0-0");
+    assertThat(target.started).isEmpty();
+    fetcher.answered("here");
+    assertThat(target.nextStarted()).isEqualTo("2-2");
+    assertThat(target.started).isEmpty();
+  }
+
+  @Test
+  void allFailingOriginsTogetherNeverHaveAllRequests() throws Exception {
+    fetcher(3, 3);
+    List<Scripted> dead = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      dead.add(new Scripted(10, "dead" + i));
+      fetcher.add(dead.get(i));
+      fetcher.circuits().failed("dead" + i, new BackendException("down", true, null));
+      fetcher.demand(dead.get(i), 0, 0, null);
+    }
+    target.permits.release(1);
+    await(fetcher.demand(target, 0, 0, null));
+    assertThat(dead.get(0).nextStarted()).isNotNull();
+    assertThat(dead.get(1).nextStarted()).isNotNull();
+    assertThat(dead).allSatisfy(one -> assertThat(one.started).isEmpty());
+    dead.forEach(one -> one.permits.release(1));
+  }
+
+  @Test
+  void whatNobodyWaitsForIsDropped() throws Exception {
+    fetcher(1, 1);
+    fetcher.demand(target, 0, 0, null);
+    target.nextStarted();
+    List<Flight> one = fetcher.demand(target, 10, 11, null);
+    List<Flight> other = fetcher.demand(target, 11, 11, null);
+    fetcher.leave(one);
+    assertThat(failureOf(one.get(0))).hasMessage("scripted: nobody waits for it any more");
+    assertThat(other.get(0).done).isNotDone();
+    target.permits.release(2);
+    await(other);
+    assertThat(target.started).containsExactly("11-11");
+    target.permits.release(1);
+    await(fetcher.demand(target, 10, 10, null));
   }
 
   @Test
@@ -176,7 +287,7 @@ class FetcherTest {
 
   @Test
   void prefetchLeavesRoomForDemand() throws Exception {
-    fetcher(3, 2);
+    fetcher(4, 2);
     fetcher.prefetch(target, 0, 50);
     assertThat(target.nextStarted()).isEqualTo("0-3");
     assertThat(target.nextStarted()).isEqualTo("4-7");
@@ -234,8 +345,7 @@ class FetcherTest {
     List<Flight> first = fetcher.demand(target, 5, 5, null);
     List<Flight> second = fetcher.demand(target, 5, 5, null);
     target.permits.release();
-    assertThat(first.get(0).done.get(10, TimeUnit.SECONDS))
-        .isEqualTo(new Flight.Outcome.Failed(target.failure));
+    assertThat(failureOf(first.get(0))).isSameAs(target.failure);
     assertThat(second.get(0)).isSameAs(first.get(0));
     target.failure = null;
     target.permits.release();
@@ -283,6 +393,37 @@ class FetcherTest {
   }
 
   @Test
+  void aTargetIsCompletedWhateverFailedMeanwhile() throws Exception {
+    fetcher(2, 2);
+    fetcher.demand(target, 0, 0, null);
+    target.nextStarted();
+    target.failure = new IOException("down");
+    fetcher.complete(target);
+    fetcher.demand(target, 90, 99, null);
+    target.permits.release(8);
+    while (target.permits.availablePermits() > 0) {
+      target.started.poll(10, TimeUnit.MILLISECONDS);
+    }
+    target.failure = null;
+    target.permits.release(1000);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (!target.present.isFull()) {
+      assertThat(System.nanoTime()).isLessThan(deadline);
+      target.started.poll(10, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  @Test
+  void forgettingDoesNotWaitLongForARequestThatIsStuck() throws Exception {
+    fetcher(2, 1);
+    fetcher.demand(target, 0, 0, null);
+    target.nextStarted();
+    long start = System.nanoTime();
+    fetcher.forget(target);
+    assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(6));
+  }
+
+  @Test
   void forgettingFailsWhatIsQueuedAndWaitsForWhatRuns() throws Exception {
     fetcher(1, 1);
     fetcher.demand(target, 0, 0, null);
@@ -298,10 +439,7 @@ class FetcherTest {
     assertThat(forgetting.join(Duration.ofMillis(20))).isFalse();
     target.permits.release();
     assertThat(forgetting.join(Duration.ofSeconds(10))).isTrue();
-    assertThat(queued.get(0).done.get(10, TimeUnit.SECONDS))
-        .isInstanceOfSatisfying(
-            Flight.Outcome.Failed.class,
-            failed -> assertThat(failed.cause()).hasMessage("scripted: is closed"));
+    assertThat(failureOf(queued.get(0))).hasMessage("scripted: is closed");
     assertThatThrownBy(() -> fetcher.demand(target, 1, 1, null)).hasMessage("scripted: is closed");
     assertThat(target.started).isEmpty();
   }
@@ -313,14 +451,13 @@ class FetcherTest {
     target.nextStarted();
     List<Flight> queued = fetcher.demand(target, 10, 10, null);
     fetcher.close();
-    assertThat(queued.get(0).done.get(10, TimeUnit.SECONDS))
-        .isInstanceOf(Flight.Outcome.Failed.class);
+    assertThat(failureOf(queued.get(0))).hasMessage("the fetcher is closed");
     assertThatThrownBy(() -> fetcher.demand(target, 1, 1, null)).isInstanceOf(IOException.class);
   }
 
   @Test
   void theQueueForPrefetchIsBounded() throws Exception {
-    Scripted large = new Scripted(10_000);
+    Scripted large = new Scripted(10_000, "here");
     fetcher(1, 1);
     fetcher.demand(target, 0, 0, null);
     target.nextStarted();
@@ -337,10 +474,38 @@ class FetcherTest {
   }
 
   @Test
+  void whatIsQueuedIsToldWhenMemoryEnds() throws Exception {
+    fetcher(1, 1);
+    AtomicBoolean isShort = new AtomicBoolean();
+    Scripted hungry =
+        new Scripted(10, "here") {
+          @Override
+          public long storedBytes(int index) {
+            if (isShort.get()) {
+              throw new OutOfMemoryError("heap");
+            }
+            return SPAN;
+          }
+        };
+    fetcher.add(hungry);
+    fetcher.demand(target, 0, 0, null);
+    target.nextStarted();
+    List<Flight> flights = fetcher.demand(hungry, 0, 3, null);
+    isShort.set(true);
+    target.permits.release();
+    for (Flight flight : flights) {
+      assertThat(failureOf(flight)).isInstanceOf(OutOfMemoryError.class);
+    }
+    isShort.set(false);
+    hungry.permits.release();
+    await(fetcher.demand(hungry, 0, 3, null));
+  }
+
+  @Test
   void anErrorOfATargetFailsItsRunAlone() throws Exception {
     fetcher(1, 1);
     Scripted broken =
-        new Scripted(10) {
+        new Scripted(10, "here") {
           @Override
           public void fetch(Fetcher.Run run, FetchBuffers buffers) {
             throw new OutOfMemoryError("buffers");
@@ -348,10 +513,7 @@ class FetcherTest {
         };
     fetcher.add(broken);
     List<Flight> flights = fetcher.demand(broken, 0, 1, null);
-    assertThat(flights.get(1).done.get(10, TimeUnit.SECONDS))
-        .isInstanceOfSatisfying(
-            Flight.Outcome.Failed.class,
-            failed -> assertThat(failed.cause()).isInstanceOf(OutOfMemoryError.class));
+    assertThat(failureOf(flights.get(1))).isInstanceOf(OutOfMemoryError.class);
     target.permits.release();
     await(fetcher.demand(target, 0, 0, null));
   }

@@ -30,7 +30,8 @@ final class Rig implements Closeable {
     cache = dir.resolve("cache");
     image = TestImage.write(dir.resolve("image"), TestImage.noise(99, 12_288), contents);
     origin = FaultyOrigin.serve(dir);
-    fetcher = new Fetcher(limits);
+    // An origin that healed is asked at once.
+    fetcher = new Fetcher(limits, 0);
     openStore();
   }
 
