@@ -10,7 +10,10 @@ import org.jspecify.annotations.Nullable;
  * brings its own, so that the blob outlives any of them.
  */
 final class BlobSource {
-  /** Says where the spans lie in the object; asks the origin at most once if that goes well. */
+  /**
+   * Says where the spans lie in the object; asks the origin at most once if that goes well. It may
+   * be passed over where another source knows the same.
+   */
   interface Layout {
     BlobObject load() throws IOException;
 
@@ -72,7 +75,14 @@ final class BlobSource {
     return known;
   }
 
-  /** Spans did not prove: a layout that was not had from the origin itself is loaded anew. */
+  /** Takes over the layout that {@code other} knows of the same object: it may be large. */
+  void shareLayoutOf(BlobSource other) {
+    if (known == null && other.key.equals(key)) {
+      known = other.known;
+    }
+  }
+
+  /** Spans did not prove: a layout that was not had from this origin itself is loaded anew. */
   void distrustLayout() {
     if (layout.distrust()) {
       known = null;

@@ -312,6 +312,7 @@ public final class CachedBlob implements ByteSource {
   void addSource(Object holder, BlobSource source) {
     synchronized (lock) {
       List<HeldSource> changed = new ArrayList<>(sources);
+      changed.forEach(held -> source.shareLayoutOf(held.source()));
       changed.removeIf(held -> held.holder() == holder);
       changed.add(new HeldSource(holder, source));
       sources = List.copyOf(changed);
@@ -403,7 +404,7 @@ public final class CachedBlob implements ByteSource {
   private void run(Runnable action) {
     try {
       action.run();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.log(Logger.Level.ERROR, name() + ": what follows its completion failed", e);
     }
   }

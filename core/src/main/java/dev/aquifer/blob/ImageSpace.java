@@ -28,9 +28,6 @@ import java.util.function.LongConsumer;
 final class ImageSpace {
   private static final int PIECE_BYTES = 4 << 20;
 
-  /** Enough for the tail of a blob of a terabyte in spans of a megabyte. */
-  private static final long MAX_TAIL_BYTES = 64 << 20;
-
   private final CacheStore store;
   private final Path directory;
 
@@ -155,7 +152,7 @@ final class ImageSpace {
     private final long offsetBytes;
     private final LongConsumer meter;
     private final Path path;
-    private volatile boolean isFromCache;
+    private volatile boolean isFromOrigin;
 
     Tail(
         String name,
@@ -176,23 +173,15 @@ final class ImageSpace {
     @Override
     public BlobObject load() throws IOException {
       long length = object.sizeBytes() - offsetBytes;
-      if (length > MAX_TAIL_BYTES) {
-        throw new UnsupportedFeatureException(
-            "%s: a tail of %d bytes: expected at most %d: build the image with larger spans"
-                .formatted(name, length, MAX_TAIL_BYTES));
-      }
       try (Arena arena = Arena.ofShared()) {
         MemorySegment tail = arena.allocate(length, 8);
         if (readCached(tail)) {
           try {
-            BlobObject cached = BlobObject.parse(path.toString(), tail, offsetBytes, blobId);
-            isFromCache = true;
-            return cached;
+            return BlobObject.parse(path.toString(), tail, offsetBytes, blobId);
           } catch (CorruptDataException | UnsupportedFeatureException e) {
             // Left by another version, or damaged: had anew below.
           }
         }
-        isFromCache = false;
         backend.read(
             object.path(),
             new ObjectInfo(object.sizeBytes(), null),
@@ -200,6 +189,7 @@ final class ImageSpace {
             tail,
             new Meter(meter));
         BlobObject fetched = BlobObject.parse(name, tail, offsetBytes, blobId);
+        isFromOrigin = true;
         writeCached(tail);
         return fetched;
       }
@@ -233,11 +223,12 @@ final class ImageSpace {
     }
 
     /**
-     * The digests in a tail prove the plain bytes alone, so a cached one may mislead about where.
+     * The digests in a tail prove the plain bytes alone, so one that others had from their origins
+     * may mislead about where the spans are.
      */
     @Override
     public boolean distrust() {
-      if (!isFromCache) {
+      if (isFromOrigin) {
         return false;
       }
       try {

@@ -114,7 +114,7 @@ public final class Lease implements Closeable {
         blobs.add(domains.acquire(this, key, null, source, () -> open(key.id(), source)));
       }
       return List.copyOf(blobs);
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       added.forEach(key -> domains.release(this, key));
       throw e;
     }
@@ -159,8 +159,7 @@ public final class Lease implements Closeable {
           null);
     }
     SpanTable table = SpanTable.unverified(UNVERIFIED_SPAN_BITS, object.sizeBytes());
-    BlobObject layout = BlobObject.raw(table);
-    BlobSource source = new BlobSource(backend, key, object, () -> layout);
+    BlobSource source = new BlobSource(backend, key, object, () -> BlobObject.raw(table));
     Sha256 identity = identity(blobKey, object);
     Path directory = domain.space.directory().resolve("unverified").resolve(identity.hex());
     return domains.acquire(

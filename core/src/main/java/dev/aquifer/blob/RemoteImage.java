@@ -26,7 +26,8 @@ public final class RemoteImage {
    *
    * @throws dev.aquifer.io.BackendException if the origin does not give them
    * @throws CorruptDataException if they are malformed or the digest differs
-   * @throws dev.aquifer.io.UnsupportedFeatureException if it is no Aquifer image
+   * @throws dev.aquifer.io.UnsupportedFeatureException if it is no Aquifer image, or has more
+   *     blobs, a larger bootstrap or larger span tables than are taken on
    */
   public static RemoteImage open(Backend backend) throws IOException {
     byte[] index = backend.readAll("index.json", ImageManifest.MAX_JSON_BYTES);
@@ -39,6 +40,7 @@ public final class RemoteImage {
     }
     byte[] json = backend.readAll(descriptor.path(), ImageManifest.MAX_JSON_BYTES);
     ImageManifest manifest = ImageManifest.parse(name, json, descriptor.digest());
+    ImageLimits.check(backend.name(), manifest);
     return new RemoteImage(backend, descriptor.digest(), manifest, json);
   }
 
@@ -50,8 +52,9 @@ public final class RemoteImage {
   public static RemoteImage of(Backend backend, String manifestJson) throws IOException {
     byte[] json = manifestJson.getBytes(StandardCharsets.UTF_8);
     Sha256 digest = Sha256.hash(json);
-    return new RemoteImage(
-        backend, digest, ImageManifest.parse("manifest " + digest, json, digest), json);
+    ImageManifest manifest = ImageManifest.parse("manifest " + digest, json, digest);
+    ImageLimits.check(backend.name(), manifest);
+    return new RemoteImage(backend, digest, manifest, json);
   }
 
   /** The digest of the manifest: the image's identity. */

@@ -300,6 +300,21 @@ class DomainsTest {
   }
 
   @Test
+  void theLayoutOfAnObjectIsKnownOnceForAllItsUsers() throws Exception {
+    try (Lease a = domains.join("shop", "a", "/mnt/a");
+        Lease b = domains.join("shop", "b", "/mnt/b")) {
+      a.openBlobs(image);
+      CachedBlob blob = b.openBlobs(image).get(0);
+      Files.delete(rig.cache.resolve("domains/shop/tails/" + rig.blob(0).object().digest().hex()));
+      a.close();
+      rig.origin.clearLog();
+      readAll(blob, 0);
+      assertThat(rig.origin.log()).hasSize((int) rig.dataRequests(0));
+      assertThat(b.metadataBytes()).isZero();
+    }
+  }
+
+  @Test
   void aSourceThatDoesNotProveIsNamedAndGoesBehindTheOthersForAWhile() throws Exception {
     Files.createSymbolicLink(dir.resolve("mirror"), dir.resolve("image"));
     try (Lease a = domains.join("shop", "a", "/mnt/a");

@@ -15,6 +15,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -106,6 +108,43 @@ class RemoteImageTest {
     assertThatThrownBy(() -> RemoteImage.open(backend))
         .isInstanceOf(UnsupportedFeatureException.class)
         .hasMessageContaining("is no Aquifer image");
+  }
+
+  private void refuses(Descriptor bootstrap, List<Descriptor> blobs, String message)
+      throws IOException {
+    Descriptor config = image.blobs().get(0).object();
+    String json =
+        new String(new ImageManifest(config, bootstrap, blobs).toJson(), StandardCharsets.UTF_8);
+    assertThatThrownBy(() -> RemoteImage.of(backend, json))
+        .isInstanceOf(UnsupportedFeatureException.class)
+        .hasMessage(dir + ": an image with " + message);
+  }
+
+  private Descriptor sized(Descriptor object, long sizeBytes) {
+    return new Descriptor(object.mediaType(), object.digest(), sizeBytes, object.annotations());
+  }
+
+  @Test
+  void anImageThatWouldTakeTooMuchIsRefusedBeforeAnythingIsFetched() throws Exception {
+    Descriptor bootstrap = RemoteImage.open(backend).manifest().bootstrap();
+    Descriptor blob = image.blobs().get(0).object();
+    refuses(
+        sized(bootstrap, (1 << 30) + 1),
+        List.of(blob),
+        "1073741825 bytes of bootstrap: expected at most 1073741824: build it as several images");
+    refuses(
+        bootstrap,
+        Collections.nCopies(4097, blob),
+        "4097 blobs: expected at most 4096: build it as several images");
+    refuses(
+        bootstrap,
+        Collections.nCopies(3, sized(blob, image.blobs().get(0).tailOffset() + (30 << 20))),
+        "94371840 bytes of span tables: expected at most 67108864: build it with larger spans");
+    refuses(
+        bootstrap,
+        List.of(sized(blob, Long.MAX_VALUE), sized(blob, Long.MAX_VALUE)),
+        "%d bytes of span tables: expected at most 67108864: build it with larger spans"
+            .formatted(Long.MAX_VALUE - image.blobs().get(0).tailOffset()));
   }
 
   @Test
