@@ -13,6 +13,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -43,6 +45,10 @@ public final class CacheStore implements Closeable {
   private static final long FLUSH_MILLIS = 1_000;
   private static final Logger LOG = System.getLogger(CacheStore.class.getName());
 
+  private static final Path PROCESS = Path.of("/proc/self");
+  private static final Set<PosixFilePermission> OURS_ALONE =
+      PosixFilePermissions.fromString("rwx------");
+
   /** Stores of this process: file locks exclude only other processes. */
   private static final Set<Path> OPEN = new HashSet<>(); // guarded by itself
 
@@ -60,8 +66,13 @@ public final class CacheStore implements Closeable {
   /**
    * Opens or creates the store at {@code root}.
    *
+   * <p>It is for this process's user alone: what others could have put there is not believed, and
+   * what is in it is not for every local user to read. One that others may only read is closed to
+   * them.
+   *
    * @throws RefusedException EBUSY if another process, or this one, uses it; EEXIST if the
-   *     directory holds something else
+   *     directory holds something else; EACCES if it belongs to somebody else, or others may write
+   *     to it
    * @throws UnsupportedFeatureException if it has a format of another version
    */
   public static CacheStore open(Path root) throws IOException {
@@ -71,6 +82,7 @@ public final class CacheStore implements Closeable {
   /** Takes also how long a fetched span may stay unrecorded. */
   static CacheStore open(Path root, long flushMillis) throws IOException {
     Path real = create(root);
+    checkIsOurs(real);
     synchronized (OPEN) {
       if (!OPEN.add(real)) {
         throw inUse(real, "this process");
@@ -80,6 +92,7 @@ public final class CacheStore implements Closeable {
     try (Opening opening = new Opening()) {
       FileChannel lockChannel = opening.add(lock(real));
       checkFormat(real);
+      Files.setPosixFilePermissions(real, OURS_ALONE);
       Path temp = Files.createDirectories(real.resolve("tmp"));
       try (DirectoryStream<Path> left = Files.newDirectoryStream(temp)) {
         for (Path file : left) {
@@ -100,12 +113,33 @@ public final class CacheStore implements Closeable {
 
   private static Path create(Path root) throws IOException {
     try {
-      Files.createDirectories(
-          root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Files.createDirectories(root, PosixFilePermissions.asFileAttribute(OURS_ALONE));
       return root.toRealPath();
     } catch (IOException e) {
       throw FileFailure.named(root, e);
     }
+  }
+
+  private static void checkIsOurs(Path root) throws IOException {
+    PosixFileAttributes facts = Files.readAttributes(root, PosixFileAttributes.class);
+    Set<PosixFilePermission> mode = facts.permissions();
+    if (!Files.getAttribute(root, "unix:uid").equals(Files.getAttribute(PROCESS, "unix:uid"))) {
+      throw notOurs(
+          root, "belongs to %s".formatted(facts.owner().getName()), "choose another directory");
+    }
+    if (mode.contains(PosixFilePermission.GROUP_WRITE)
+        || mode.contains(PosixFilePermission.OTHERS_WRITE)) {
+      throw notOurs(
+          root,
+          "is writable (%s) for others".formatted(PosixFilePermissions.toString(mode)),
+          "choose another directory, or empty it and chmod 700 it");
+    }
+  }
+
+  private static RefusedException notOurs(Path root, String what, String toDo) {
+    return new RefusedException(
+        Errno.EACCES,
+        "cache %s: %s, who could put false data there: %s".formatted(root, what, toDo));
   }
 
   private static FileChannel lock(Path root) throws IOException {

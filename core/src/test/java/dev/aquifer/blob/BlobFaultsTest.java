@@ -173,7 +173,7 @@ class BlobFaultsTest {
   void aFullDiskIsSaidAndHarmsNothing() throws Exception {
     Requires.root();
     Path cache = Files.createDirectory(dir.resolve("cache"));
-    run("mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", cache.toString());
+    run("mount", "-t", "tmpfs", "-o", "size=300k,mode=700", "tmpfs", cache.toString());
     try (Rig rig = Rig.small(dir, Rig.EXACT)) {
       Path filler = cache.resolve("domains/filler");
       Files.createDirectories(filler.getParent());

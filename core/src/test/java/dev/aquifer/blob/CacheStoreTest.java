@@ -7,10 +7,13 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.UnsupportedFeatureException;
+import dev.aquifer.testing.Requires;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -25,6 +28,49 @@ class CacheStoreTest {
       assertThat(Files.getPosixFilePermissions(root)).hasSize(3);
     }
     CacheStore.open(root).close();
+  }
+
+  @Test
+  void isRefusedWhereOthersCanWrite() throws Exception {
+    for (String mode : List.of("rwxrwx---", "rwx---rwx", "rwxrwxrwx")) {
+      Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString(mode));
+      RefusedException e = catchThrowableOfType(RefusedException.class, () -> CacheStore.open(dir));
+      assertThat(e.errno()).isEqualTo(Errno.EACCES);
+      assertThat(e)
+          .hasMessage(
+              "cache %s: is writable (%s) for others, who could put false data there: choose another directory, or empty it and chmod 700 it"
+                  .formatted(dir.toRealPath(), mode));
+      assertThat(Files.list(dir)).isEmpty();
+    }
+  }
+
+  @Test
+  void isClosedToOtherReaders() throws Exception {
+    CacheStore.open(dir).close();
+    Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+    CacheStore.open(dir).close();
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(dir)))
+        .isEqualTo("rwx------");
+  }
+
+  @Test
+  void leavesTheModeOfADirectoryAloneThatIsNoCache() throws Exception {
+    Files.writeString(dir.resolve("thesis.tex"), "x");
+    Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThatThrownBy(() -> CacheStore.open(dir)).hasMessageContaining("is no cache");
+    assertThat(Files.getPosixFilePermissions(dir)).hasSize(7);
+  }
+
+  @Test
+  void isRefusedIfItBelongsToSomebodyElse() throws Exception {
+    Requires.root();
+    Files.setAttribute(dir, "unix:uid", 12_345);
+    RefusedException e = catchThrowableOfType(RefusedException.class, () -> CacheStore.open(dir));
+    assertThat(e.errno()).isEqualTo(Errno.EACCES);
+    assertThat(e)
+        .hasMessage(
+            "cache %s: belongs to 12345, who could put false data there: choose another directory"
+                .formatted(dir.toRealPath()));
   }
 
   @Test
