@@ -44,11 +44,15 @@ import org.jspecify.annotations.Nullable;
 public final class Domains {
   private static final Logger LOG = System.getLogger(Domains.class.getName());
 
-  /** How long one waits for another who opens or closes the same files. */
+  /**
+   * How long one waits for another who opens or closes the same files, while nothing of what is
+   * fetched for their domain comes.
+   */
   private static final long MAX_BUSY_MILLIS = 120_000;
 
   private final CacheStore store;
   private final Fetcher fetcher;
+  private final long maxBusyMillis;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition freed = lock.newCondition();
   private final Map<Domain.Key, Domain> domains = new LinkedHashMap<>(); // guarded by lock
@@ -64,8 +68,14 @@ public final class Domains {
 
   /** Domains over {@code store}; owns neither argument. */
   public Domains(CacheStore store, Fetcher fetcher) {
+    this(store, fetcher, MAX_BUSY_MILLIS);
+  }
+
+  /** Takes also how long one waits for another who is busy with the same files. */
+  Domains(CacheStore store, Fetcher fetcher, long maxBusyMillis) {
     this.store = store;
     this.fetcher = fetcher;
+    this.maxBusyMillis = maxBusyMillis;
   }
 
   CacheStore store() {
@@ -154,22 +164,15 @@ public final class Domains {
   CachedBlob acquire(
       Lease lease, BlobKey key, @Nullable ObjectInfo object, BlobSource source, Opener opener)
       throws IOException {
-    Domain domain = lease.domain();
-    FileKey files = new FileKey(domain.key, key);
+    FileKey files = new FileKey(lease.domain().key, key);
     lock.lock();
     try {
-      long left = TimeUnit.MILLISECONDS.toNanos(MAX_BUSY_MILLIS);
-      for (Domain.Entry entry = inUse(lease, key); ; entry = inUse(lease, key)) {
-        if (entry != null) {
-          checkSame(key, entry, object);
-          entry.holders.add(lease);
-          entry.blob.addSource(lease, source);
-          return entry.blob;
-        }
-        if (busy.add(files)) {
-          break;
-        }
-        left = awaitFreed(left, source.name());
+      Domain.Entry entry = claim(lease, files, source.name());
+      if (entry != null) {
+        checkSame(key, entry, object);
+        entry.holders.add(lease);
+        entry.blob.addSource(lease, source);
+        return entry.blob;
       }
     } finally {
       lock.unlock();
@@ -177,9 +180,28 @@ public final class Domains {
     return openBusy(lease, key, object, source, opener, files);
   }
 
-  private Domain.@Nullable Entry inUse(Lease lease, BlobKey key) throws IOException {
-    lease.checkOpen();
-    return lease.domain().blobs.get(key);
+  /**
+   * Marks {@code files} as busy for the caller, once they are free; or returns the blob that is
+   * found in use under their name.
+   */
+  private Domain.@Nullable Entry claim(Lease lease, FileKey files, String name) throws IOException {
+    long limit = TimeUnit.MILLISECONDS.toNanos(maxBusyMillis);
+    long left = limit;
+    long progress = lease.domain().metadataBytes.sum();
+    while (true) {
+      lease.checkOpen();
+      Domain.Entry entry = lease.domain().blobs.get(files.what());
+      if (entry != null || busy.add(files)) {
+        return entry;
+      }
+      long now = lease.domain().metadataBytes.sum();
+      if (now != progress) {
+        // Who has the files is slow and not stuck.
+        left = limit;
+        progress = now;
+      }
+      left = awaitFreed(left, name);
+    }
   }
 
   private static void checkSame(BlobKey key, Domain.Entry entry, @Nullable ObjectInfo object)
@@ -202,29 +224,36 @@ public final class Domains {
       FileKey files)
       throws IOException {
     CachedBlob blob = null;
+    boolean isPublished = false;
     try {
       blob = opener.open();
       blob.addSource(lease, source);
       Domain.Entry entry = new Domain.Entry(blob, object);
       entry.holders.add(lease);
-      if (publish(lease, key, entry)) {
-        return blob;
-      }
-      close(blob);
-      throw lease.closed();
+      isPublished = publish(lease, key, entry, files);
     } finally {
-      free(files);
+      if (!isPublished) {
+        closeAndFree(blob, files);
+      }
     }
+    if (!isPublished) {
+      throw lease.closed();
+    }
+    return blob;
   }
 
-  /** Shows an opened blob to all; false if the lease was closed meanwhile. */
-  private boolean publish(Lease lease, BlobKey key, Domain.Entry entry) {
+  /**
+   * Shows an opened blob to all, and frees its files in the same moment: a user who leaves at once
+   * marks them as busy again. False if the lease was closed meanwhile.
+   */
+  private boolean publish(Lease lease, BlobKey key, Domain.Entry entry, FileKey files) {
     lock.lock();
     try {
       if (lease.isClosed()) {
         return false;
       }
       lease.domain().blobs.put(key, entry);
+      free(files);
       return true;
     } finally {
       lock.unlock();
@@ -243,7 +272,7 @@ public final class Domains {
     } finally {
       lock.unlock();
     }
-    closing.forEach(this::close);
+    closing.forEach(one -> closeAndFree(one.blob(), one.files()));
   }
 
   private record Closing(FileKey files, CachedBlob blob) {}
@@ -291,23 +320,19 @@ public final class Domains {
     } finally {
       lock.unlock();
     }
-    closing.forEach(this::close);
+    closing.forEach(one -> closeAndFree(one.blob(), one.files()));
   }
 
-  private void close(Closing closing) {
+  private void closeAndFree(@Nullable CachedBlob blob, FileKey files) {
     try {
-      close(closing.blob());
-    } finally {
-      free(closing.files());
-    }
-  }
-
-  private static void close(CachedBlob blob) {
-    try {
-      blob.closeFiles();
+      if (blob != null) {
+        blob.closeFiles();
+      }
     } catch (IOException e) {
       // Nobody reads it any more; what is not recorded is fetched again.
-      LOG.log(Logger.Level.WARNING, "closing {0}: {1}", blob.name(), e.getMessage());
+      LOG.log(Logger.Level.WARNING, "closing {0}: {1}", files.what(), e.getMessage());
+    } finally {
+      free(files);
     }
   }
 
@@ -331,12 +356,7 @@ public final class Domains {
     FileKey files = new FileKey(lease.domain().key, what);
     lock.lock();
     try {
-      long left = TimeUnit.MILLISECONDS.toNanos(MAX_BUSY_MILLIS);
-      lease.checkOpen();
-      while (!busy.add(files)) {
-        left = awaitFreed(left, name);
-        lease.checkOpen();
-      }
+      claim(lease, files, name);
     } finally {
       lock.unlock();
     }
@@ -352,8 +372,8 @@ public final class Domains {
     if (leftNanos <= 0) {
       throw new RefusedException(
           Errno.EBUSY,
-          "%s: another user has been opening or closing it for %d s: try again"
-              .formatted(name, MAX_BUSY_MILLIS / 1000));
+          "%s: another user has been opening or closing it for %d s without progress: try again"
+              .formatted(name, maxBusyMillis / 1000));
     }
     try {
       return freed.awaitNanos(leftNanos);

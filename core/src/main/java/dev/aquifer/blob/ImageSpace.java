@@ -4,15 +4,17 @@ import dev.aquifer.format.BlobObject;
 import dev.aquifer.format.Descriptor;
 import dev.aquifer.format.ImageManifest;
 import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.io.Sha256;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
+import java.lang.System.Logger;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -26,6 +28,7 @@ import java.util.function.LongConsumer;
  * <p>Calls for one file must not overlap.
  */
 final class ImageSpace {
+  private static final Logger LOG = System.getLogger(ImageSpace.class.getName());
   private static final int PIECE_BYTES = 4 << 20;
 
   private final CacheStore store;
@@ -73,17 +76,29 @@ final class ImageSpace {
     if (!Files.isRegularFile(path) || Files.size(path) != object.sizeBytes()) {
       return false;
     }
+    try {
+      return digest(path, object.sizeBytes()).equals(object.digest());
+    } catch (ClosedByInterruptException e) {
+      throw e;
+    } catch (IOException e) {
+      // What can't be read is had anew, like what is damaged.
+      return false;
+    }
+  }
+
+  private static Sha256 digest(Path path, long sizeBytes) throws IOException {
+    Failpoint.reach("cache-read");
     MessageDigest digest = Sha256.newDigest();
     try (FileChannel channel = FileChannel.open(path);
         Arena arena = Arena.ofConfined()) {
       MemorySegment buffer = arena.allocate(PIECE_BYTES);
-      for (long at = 0; at < object.sizeBytes(); at += PIECE_BYTES) {
-        MemorySegment piece = buffer.asSlice(0, Math.min(PIECE_BYTES, object.sizeBytes() - at));
+      for (long at = 0; at < sizeBytes; at += PIECE_BYTES) {
+        MemorySegment piece = buffer.asSlice(0, Math.min(PIECE_BYTES, sizeBytes - at));
         FileSource.readFully(channel, at, piece, path.toString());
         Sha256.update(digest, piece);
       }
     }
-    return Sha256.finish(digest).equals(object.digest());
+    return Sha256.finish(digest);
   }
 
   private static void fetch(Backend backend, Descriptor object, Path temp, LongConsumer meter)
@@ -200,25 +215,37 @@ final class ImageSpace {
         if (channel.size() != tail.byteSize()) {
           return false;
         }
+        Failpoint.reach("cache-read");
         FileSource.readFully(channel, 0, tail, path.toString());
         return true;
-      } catch (NoSuchFileException e) {
+      } catch (ClosedByInterruptException e) {
+        throw e;
+      } catch (IOException e) {
+        // Not there, or it can't be read: had anew.
         return false;
       }
     }
 
-    /** Not synced: what a crash spoils does not prove, and is had anew. */
-    private void writeCached(MemorySegment tail) throws IOException {
-      Files.createDirectories(path.getParent());
+    /**
+     * For the next time; so a failure is none of the caller's. Not synced: what a crash spoils does
+     * not prove, and is had anew.
+     */
+    private void writeCached(MemorySegment tail) {
       Path temp = store.newTemp();
-      try (FileChannel channel =
-          FileChannel.open(temp, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        FileSource.writeFully(channel, 0, tail);
-        Files.move(temp, path, StandardCopyOption.ATOMIC_MOVE);
+      try {
+        Files.createDirectories(path.getParent());
+        try (FileChannel channel =
+            FileChannel.open(temp, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+          FileSource.writeFully(channel, 0, tail);
+          Files.move(temp, path, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+          Files.deleteIfExists(temp);
+        }
       } catch (IOException e) {
-        throw FileFailure.named(temp, e);
-      } finally {
-        Files.deleteIfExists(temp);
+        LOG.log(
+            Logger.Level.WARNING,
+            "a span table can''t be kept: {0}",
+            FileFailure.named(path, e).getMessage());
       }
     }
 

@@ -101,7 +101,7 @@ final class SpanFile implements Closeable {
       FileChannel reader = opening.add(FileChannel.open(path, StandardOpenOption.READ));
       SpanMap map = opening.add(new SpanMap(openWritable(mapPath), identity, table));
       FileIdentity file = FileIdentity.of(path);
-      long[] bits = map.read(file);
+      long[] bits = readMap(map, file);
       if (bits == null) {
         return null;
       }
@@ -111,6 +111,18 @@ final class SpanFile implements Closeable {
       known.isAtRest = map.isAtRest();
       opening.keep();
       return known;
+    }
+  }
+
+  private static long @Nullable [] readMap(SpanMap map, FileIdentity file) throws IOException {
+    try {
+      Failpoint.reach("cache-read");
+      return map.read(file);
+    } catch (ClosedByInterruptException e) {
+      throw e;
+    } catch (IOException e) {
+      // What can't be read is made anew, like what is damaged.
+      return null;
     }
   }
 

@@ -9,6 +9,7 @@ import dev.aquifer.format.SpanCodec;
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Errno;
+import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.testing.FaultyOrigin;
 import dev.aquifer.testing.TestImage;
@@ -365,11 +366,7 @@ class DomainsTest {
   }
 
   private static void await(CountDownLatch latch) {
-    try {
-      latch.await(10, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    await(latch, 10_000);
   }
 
   @Test
@@ -593,6 +590,77 @@ class DomainsTest {
       try (var source = a.bootstrap(image).source()) {
         assertThat(source.readBytes(0, bytes.length)).isEqualTo(rig.image.bootstrap());
       }
+    }
+  }
+
+  @Test
+  void whatTheCacheCanNotReadIsHadAnew() throws Exception {
+    try (Lease a = domains.join("shop", "a", "/mnt/a")) {
+      a.bootstrap(image);
+      readBoth(a);
+    }
+    Failpoint.set(
+        place -> {
+          if (place.equals("cache-read")) {
+            throw new IOException("Input/output error");
+          }
+        });
+    rig.origin.clearLog();
+    try (Lease a = domains.join("shop", "a", "/mnt/a")) {
+      assertThat(a.bootstrap(image).path()).hasBinaryContent(rig.image.bootstrap());
+      assertThat(a.metadataBytes()).isEqualTo(rig.image.bootstrap().length);
+      readBoth(a);
+    } finally {
+      Failpoint.set(null);
+    }
+    assertFetched(1);
+  }
+
+  @Test
+  void aSpanTableThatCanNotBeKeptIsUsedAllTheSame() throws Exception {
+    Files.createDirectories(rig.cache.resolve("domains/shop"));
+    Files.writeString(rig.cache.resolve("domains/shop/tails"), "in the way");
+    try (Lease a = domains.join("shop", "a", "/mnt/a")) {
+      readBoth(a);
+    }
+  }
+
+  @Test
+  void whoWaitsForASlowBootstrapWaitsAsLongAsItComes() throws Exception {
+    Domains hasty = new Domains(rig.store, rig.fetcher, 300);
+    CountDownLatch asked = new CountDownLatch(1);
+    CountDownLatch never = new CountDownLatch(1);
+    CountDownLatch held = new CountDownLatch(1);
+    rig.origin.fault(
+        1,
+        FaultyOrigin.path("image/" + image.manifest().bootstrap().path()),
+        answer -> {
+          answer.beforeHeaders =
+              () -> {
+                asked.countDown();
+                await(held);
+              };
+          answer.pieceBytes = 1024;
+          answer.beforePiece = () -> await(never, 100);
+        });
+    try (Lease a = hasty.join("shop", "a", "/mnt/a");
+        Lease b = hasty.join("shop", "b", "/mnt/b");
+        ExecutorService executor = Executors.newFixedThreadPool(1)) {
+      Future<CachedBootstrap> first = executor.submit(() -> a.bootstrap(image));
+      await(asked);
+      RefusedException e = catchThrowableOfType(RefusedException.class, () -> b.bootstrap(image));
+      assertThat(e.errno()).isEqualTo(Errno.EBUSY);
+      held.countDown();
+      assertThat(b.bootstrap(image).fetchedBytes()).isZero();
+      assertThat(first.get().fetchedBytes()).isEqualTo(rig.image.bootstrap().length);
+    }
+  }
+
+  private static void await(CountDownLatch latch, long millis) {
+    try {
+      latch.await(millis, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
