@@ -7,12 +7,16 @@ import dev.aquifer.io.ByteSource;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.ClosedChannelException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -31,6 +35,9 @@ import org.jspecify.annotations.Nullable;
 public final class CachedBlob implements ByteSource {
   private static final Logger LOG = System.getLogger(CachedBlob.class.getName());
 
+  /** How often a read begins anew whose spans were taken back meanwhile. */
+  private static final int MAX_READS = 3;
+
   private final String id;
   private final SpanTable table;
   private final SpanFile file;
@@ -44,8 +51,9 @@ public final class CachedBlob implements ByteSource {
   private final Flusher.Dirty dirty = this::flush;
   private final Object lock = new Object();
   private volatile List<HeldSource> sources = List.of(); // changed under lock
-  private List<Runnable> onComplete = new ArrayList<>(); // guarded by lock
+  private Set<Completion> onComplete = new LinkedHashSet<>(); // guarded by lock
   private volatile boolean isComplete; // changed under lock
+  private volatile boolean wantsAll;
   private volatile long lastStoredNanos = System.nanoTime();
   private volatile boolean cannotRecord; // changed by the flusher alone
 
@@ -232,8 +240,12 @@ public final class CachedBlob implements ByteSource {
     }
   }
 
-  /** Asks for all that is missing, behind everything else; returns at once. */
+  /**
+   * Asks for all that is missing, behind everything else, and until nothing is missing; returns at
+   * once.
+   */
   public void fetchAll() {
+    wantsAll = true;
     fetcher.complete(target);
   }
 
@@ -246,7 +258,7 @@ public final class CachedBlob implements ByteSource {
     readAhead.setWindow(windowBytes, windowBytes == 0 ? 0 : fetcher.limits().maxReadAheadBytes());
   }
 
-  /** Whether every span is present, durable and recorded. */
+  /** Whether every span is present and recorded. {@link #verify} may take it back. */
   public boolean isComplete() {
     return isComplete;
   }
@@ -256,13 +268,99 @@ public final class CachedBlob implements ByteSource {
    * it is. Never, if all leases on the blob are closed before. It must not block.
    */
   public void whenComplete(Runnable action) {
+    Waiting unused = onComplete(action);
+  }
+
+  /** An action that waits for the completion of a blob. */
+  public interface Waiting extends AutoCloseable {
+    /** Forgets the action; it may be running now. Idempotent. */
+    @Override
+    void close();
+  }
+
+  /** As {@link #whenComplete}, for a user that may go before the blob is complete. */
+  public Waiting onComplete(Runnable action) {
+    Completion waiting = new Completion(action);
     synchronized (lock) {
       if (!isComplete) {
-        onComplete.add(action);
-        return;
+        onComplete.add(waiting);
+        return waiting;
       }
     }
     action.run();
+    return waiting;
+  }
+
+  /** Of one user: two may bring the same action. */
+  private final class Completion implements Waiting {
+    private final Runnable action;
+
+    Completion(Runnable action) {
+      this.action = action;
+    }
+
+    @Override
+    public void close() {
+      synchronized (lock) {
+        onComplete.remove(this);
+      }
+    }
+  }
+
+  /**
+   * Reads every present span from the local file and proves it again. What is damaged is absent
+   * from now on, in the record on disk too, and is fetched at the next read; in a blob that was
+   * complete, or is to be, at once: who found it complete does not ask any more.
+   *
+   * <p>Safe while the blob is in use. Reads what the system has in memory of the file, so that
+   * damage below it shows once that is evicted.
+   *
+   * @return the spans that were damaged; none for a blob that nothing proves
+   * @throws IOException if the blob is closed meanwhile, or the record on disk can't be changed
+   */
+  public List<Integer> verify() throws IOException {
+    List<Integer> damaged = new ArrayList<>();
+    if (!isVerified()) {
+      return damaged;
+    }
+    boolean refetches = wantsAll || isComplete;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(Math.min(1L << table.spanBits(), sizeBytes()));
+      SpanBits present = file.present();
+      for (int i = present.nextSet(0); i < table.count(); i = present.nextSet(i + 1)) {
+        if (!isIntact(i, memory.asSlice(0, table.lengthBytes(i)))) {
+          takeBack(i);
+          damaged.add(i);
+        }
+      }
+    }
+    if (!damaged.isEmpty()) {
+      if (refetches) {
+        fetchAll();
+      }
+      file.recordForGood();
+    }
+    return damaged;
+  }
+
+  private boolean isIntact(int index, MemorySegment plain) throws IOException {
+    try {
+      file.read(table.startBytes(index), plain);
+      table.verify(index, plain, name());
+      return true;
+    } catch (ClosedChannelException e) {
+      throw e;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private void takeBack(int index) {
+    // Together: who finds the blob complete does not ask for its spans.
+    synchronized (lock) {
+      isComplete = false;
+      file.present().clear(index);
+    }
   }
 
   /** A snapshot; the holders are known to the domain alone and left out. */
@@ -297,11 +395,15 @@ public final class CachedBlob implements ByteSource {
   @Override
   public void read(long positionBytes, MemorySegment dst) throws IOException {
     checkRange(positionBytes, dst.byteSize());
-    ensure(positionBytes, dst.byteSize());
-    file.read(positionBytes, dst);
-    if (!isPresent(positionBytes, dst.byteSize())) {
-      throw new IOException(name() + ": the cache lost it while it was read");
+    for (int i = 0; i < MAX_READS; i++) {
+      ensure(positionBytes, dst.byteSize());
+      file.read(positionBytes, dst);
+      if (isPresent(positionBytes, dst.byteSize())) {
+        return;
+      }
+      // Found to be damaged while it was read.
     }
+    throw new IOException(name() + ": damaged in the cache again and again");
   }
 
   /** Does nothing: the leases that hold the blob own it. */
@@ -387,18 +489,16 @@ public final class CachedBlob implements ByteSource {
       flusher.add(dirty, false);
       return;
     }
-    List<Runnable> actions;
+    Set<Completion> waiting;
     synchronized (lock) {
       if (isComplete || !file.isDurablyComplete()) {
         return;
       }
       isComplete = true;
-      actions = onComplete;
-      onComplete = List.of();
+      waiting = onComplete;
+      onComplete = new LinkedHashSet<>();
     }
-    for (Runnable action : actions) {
-      run(action);
-    }
+    waiting.forEach(one -> run(one.action));
   }
 
   private void run(Runnable action) {

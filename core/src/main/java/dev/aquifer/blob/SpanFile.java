@@ -42,7 +42,7 @@ final class SpanFile implements Closeable {
   private final SpanTable table;
   private final FileChannel data;
   private final SpanMap map; // guarded by ioLock
-  private final SpanBits present; // bits are cleared under ioLock
+  private final SpanBits present;
   private volatile SpanBits recorded; // what the map says; changed under ioLock
   // Held across I/O on the span map: flushes of one file follow each other.
   private final ReentrantLock ioLock = new ReentrantLock();
@@ -191,7 +191,7 @@ final class SpanFile implements Closeable {
 
   /** Whether every span is there and recorded. */
   boolean isDurablyComplete() {
-    return recorded.isFull();
+    return recorded.isFull() && present.isFull();
   }
 
   /** Whether {@link #flush} has work. */
@@ -266,7 +266,7 @@ final class SpanFile implements Closeable {
     ioLock.lock();
     try {
       if (isAtRest) {
-        record(recorded.toWords(), false);
+        record(recorded, false);
       }
     } finally {
       ioLock.unlock();
@@ -317,25 +317,39 @@ final class SpanFile implements Closeable {
   }
 
   private void flushLocked(boolean isLast) throws IOException {
-    boolean rests = isLast || present.isFull();
-    long[] bits = present.toWords();
+    SpanBits now = new SpanBits(table.count());
+    now.addAll(present.toWords());
+    boolean rests = isLast || now.isFull();
     if (rests) {
       sync(true);
     }
-    record(bits, rests);
+    record(now, rests);
   }
 
-  private void record(long[] bits, boolean rests) throws IOException {
+  private void record(SpanBits now, boolean rests) throws IOException {
     try {
       Failpoint.reach("record");
-      map.write(bits, FileIdentity.of(path), rests);
+      map.write(now.toWords(), FileIdentity.of(path), rests);
     } catch (IOException e) {
       throw FileFailure.named(path, e);
     }
     isAtRest = rests;
-    SpanBits now = new SpanBits(table.count());
-    now.addAll(bits);
     recorded = now;
+  }
+
+  /** Records which spans are present so that no older record knows more: spans were taken back. */
+  void recordForGood() throws IOException {
+    ioLock.lock();
+    try {
+      // Once for each slot of the map.
+      for (int i = 0; i < 2 && !isClosed; i++) {
+        SpanBits now = new SpanBits(table.count());
+        now.addAll(present.toWords());
+        record(now, false);
+      }
+    } finally {
+      ioLock.unlock();
+    }
   }
 
   /**

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The file has two slots of equal size, written in turn: whatever a crash does to the one being
  * written, the other stays. The valid slot with the higher sequence counts. Spans are only added
- * during the life of a data file, so that the older slot is poorer but never wrong.
+ * during the life of a data file, so that the older slot is poorer but never wrong; when some are
+ * taken back all the same, both slots are written.
  *
  * <table>
  * <caption>slot, little endian</caption>

@@ -12,8 +12,11 @@ import dev.aquifer.testing.FaultyOrigin;
 import dev.aquifer.testing.TestImage;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -243,6 +246,106 @@ class CachedBlobTest {
     assertThat(failures.get()).isGreaterThan(3);
     assertThat(rig.dataBytes(0)).isEqualTo(rig.blob(0).tailOffset());
     assertThat(blob.isPresent(0, blob.sizeBytes())).isTrue();
+  }
+
+  @Test
+  void anActionOfAUserThatIsGoneIsForgotten() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(1);
+    AtomicInteger runs = new AtomicInteger();
+    CountDownLatch complete = new CountDownLatch(1);
+    Runnable action = runs::incrementAndGet;
+    CachedBlob.Waiting gone = blob.onComplete(action);
+    blob.onComplete(action);
+    blob.whenComplete(complete::countDown);
+    gone.close();
+    gone.close();
+    blob.fetchAll();
+    assertThat(complete.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(runs).hasValue(1);
+    blob.onComplete(action).close();
+    assertThat(runs).hasValue(2);
+  }
+
+  private static void flip(CachedBlob blob, long... offsets) throws IOException {
+    try (FileChannel data =
+        FileChannel.open(blob.path(), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      for (long at : offsets) {
+        ByteBuffer one = ByteBuffer.allocate(1);
+        data.read(one, at);
+        data.write(ByteBuffer.wrap(new byte[] {(byte) (one.get(0) ^ 1)}), at);
+      }
+    }
+  }
+
+  @Test
+  void damageInTheCacheIsFoundAndFetchedAnew() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(0);
+    blob.ensure(0, 10 * 4096);
+    assertThat(blob.verify()).isEmpty();
+    flip(blob, 3 * 4096 + 5, 7 * 4096, 20 * 4096);
+    rig.origin.clearLog();
+    assertThat(blob.verify()).containsExactly(3, 7);
+    assertThat(blob.status().spansPresent()).isEqualTo(8);
+    // A power cut now: no record knows the damaged ones.
+    for (int slot = 0; slot < 2; slot++) {
+      assertThat(recordedSpans(blob, slot)).isEqualTo(0b11_0111_0111);
+    }
+    checkSpan(blob, 0, 3);
+    checkSpan(blob, 0, 7);
+    assertThat(rig.spansAsked(0, 12)).containsExactly("3-3", "7-7");
+    assertThat(blob.verify()).isEmpty();
+  }
+
+  private static long recordedSpans(CachedBlob blob, int slot) throws IOException {
+    byte[] map = Files.readAllBytes(blob.path().resolveSibling("spans"));
+    return dev.aquifer.io.LittleEndian.u64(
+        java.lang.foreign.MemorySegment.ofArray(map), slot * map.length / 2 + 128);
+  }
+
+  @Test
+  void aCompleteBlobThatIsDamagedIsCompletedAgain() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(1);
+    CountDownLatch first = new CountDownLatch(1);
+    blob.whenComplete(first::countDown);
+    blob.ensure(0, blob.sizeBytes());
+    assertThat(first.await(10, TimeUnit.SECONDS)).isTrue();
+    flip(blob, 0);
+    CountDownLatch held = new CountDownLatch(1);
+    rig.origin.fault(rig.data(1), answer -> answer.beforeHeaders = () -> awaitLatch(held));
+    assertThat(blob.verify()).containsExactly(0);
+    assertThat(blob.isComplete()).isFalse();
+    CountDownLatch again = new CountDownLatch(1);
+    blob.whenComplete(again::countDown);
+    held.countDown();
+    assertThat(again.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(Files.readAllBytes(blob.path())).isEqualTo(rig.blob(1).plain());
+  }
+
+  @Test
+  void verifyingDoesNotDisturbReaders() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(0);
+    blob.ensure(0, blob.sizeBytes());
+    try (ExecutorService executor = Executors.newFixedThreadPool(2)) {
+      Future<Integer> verifying =
+          executor.submit(
+              () -> {
+                int found = 0;
+                for (int i = 0; i < 30; i++) {
+                  found += blob.verify().size();
+                }
+                return found;
+              });
+      Future<?> reading =
+          executor.submit(
+              () -> {
+                for (int i = 0; i < 300; i++) {
+                  checkSpan(blob, 0, i % 40);
+                }
+                return null;
+              });
+      assertThat(verifying.get(30, TimeUnit.SECONDS)).isZero();
+      reading.get(30, TimeUnit.SECONDS);
+    }
   }
 
   @Test
