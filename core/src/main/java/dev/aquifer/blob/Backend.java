@@ -77,7 +77,7 @@ public interface Backend extends Closeable {
       throw new RefusedException(
           Errno.EINVAL,
           "'%s': expected http://…, https://…, file:… or the path of a directory"
-              .formatted(location));
+              .formatted(Shown.url(location)));
     }
     return new DirectoryBackend(Path.of(location));
   }
@@ -87,7 +87,7 @@ public interface Backend extends Closeable {
       return Path.of(URI.create(location));
     } catch (IllegalArgumentException e) {
       throw new RefusedException(
-          Errno.EINVAL, "'%s': expected file:///path: %s".formatted(location, e.getMessage()));
+          Errno.EINVAL, "'%s': expected file:///path".formatted(Shown.url(location)));
     }
   }
 }

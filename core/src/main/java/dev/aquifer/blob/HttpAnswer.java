@@ -112,7 +112,8 @@ record HttpAnswer(String object, int status, HttpHeaders headers) {
           case 416 -> "the range is beyond its end: it was changed or truncated";
           default ->
               status / 100 == 3
-                  ? "redirects to '%s': not followed".formatted(header("location").orElse("?"))
+                  ? "redirects to '%s': not followed"
+                      .formatted(Shown.url(header("location").orElse("")))
                   : "expected 200 or 206";
         };
     return new BackendException(

@@ -84,14 +84,15 @@ final class HttpBackend implements Backend {
     try {
       uri = new URI(location);
     } catch (URISyntaxException e) {
-      throw refused("'%s' is no URL: %s".formatted(e.getInput(), e.getReason()));
+      throw refused("'%s' is no URL: %s".formatted(Shown.url(location), e.getReason()));
     }
     if (uri.getRawUserInfo() != null) {
       throw refused(
           "URL of host %s: user and password in a URL are refused".formatted(uri.getHost()));
     }
     if (uri.getHost() == null || uri.getRawFragment() != null) {
-      throw refused("'%s': expected http://host[:port]/path without '#'".formatted(location));
+      throw refused(
+          "'%s': expected http://host[:port]/path without '#'".formatted(Shown.url(location)));
     }
     return uri;
   }
@@ -307,7 +308,9 @@ final class HttpBackend implements Backend {
           cause);
     }
     String reason =
-        cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
+        cause.getMessage() == null
+            ? cause.getClass().getSimpleName()
+            : Shown.text(cause.getMessage());
     return new BackendException(
         "%s: %s: %s"
             .formatted(

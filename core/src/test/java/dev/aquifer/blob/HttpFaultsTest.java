@@ -420,6 +420,48 @@ class HttpFaultsTest {
   }
 
   @Test
+  void noMessageShowsAQueryOrAPassword() {
+    for (String location :
+        List.of(
+            "http://h/a b?token=secret",
+            "http:///x?token=secret",
+            "http://h/x?token=secret#part",
+            "http://me:secret@h/x",
+            "http://me:secret@h/a b",
+            "ftp://h/x?token=secret",
+            "file:relative?token=secret",
+            "file:///x?token=secret",
+            "file:///a b?token=secret")) {
+      assertThatThrownBy(() -> Backend.open(location))
+          .isInstanceOf(RefusedException.class)
+          .message()
+          .doesNotContain("secret")
+          .doesNotContain("\n");
+    }
+  }
+
+  @Test
+  void noMessageShowsTheQueryOfARedirect() throws Exception {
+    origin.fault(
+        FaultyOrigin.any(),
+        answer -> {
+          answer.status = 302;
+          answer.headers.put("location", "http://h/a b?token=secret");
+        });
+    for (String location : List.of("http://h/a b?token=secret", "ftp://h/x?token=secret")) {
+      origin.fault(FaultyOrigin.any(), answer -> answer.headers.put("location", location));
+      try (Backend backend =
+          new HttpBackend(origin.url(), HttpBackend.client(Duration.ofSeconds(2)), SHORT)) {
+        assertThatThrownBy(() -> backend.stat("object"))
+            .isInstanceOf(BackendException.class)
+            .message()
+            .startsWith(origin.url() + "/object: ")
+            .doesNotContain("secret");
+      }
+    }
+  }
+
+  @Test
   void theQueryGoesWithEachRequestAndIntoNoMessage() throws Exception {
     Backend signed =
         new HttpBackend(
