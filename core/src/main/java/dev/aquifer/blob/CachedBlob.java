@@ -13,7 +13,6 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -49,15 +48,13 @@ public final class CachedBlob implements ByteSource {
   private final LongAdder requests = new LongAdder();
   private final Fetcher.Target target = new Spans();
   private final Flusher.Dirty dirty = this::flush;
+  private final BlobSources sources = new BlobSources();
   private final Object lock = new Object();
-  private volatile List<HeldSource> sources = List.of(); // changed under lock
   private Set<Completion> onComplete = new LinkedHashSet<>(); // guarded by lock
   private volatile boolean isComplete; // changed under lock
   private volatile boolean wantsAll;
   private volatile long lastStoredNanos = System.nanoTime();
   private volatile boolean cannotRecord; // changed by the flusher alone
-
-  private record HeldSource(Object holder, BlobSource source) {}
 
   /** What the fetcher sees. */
   private final class Spans implements Fetcher.Target {
@@ -78,15 +75,15 @@ public final class CachedBlob implements ByteSource {
 
     @Override
     public long storedBytes(int index) {
-      List<HeldSource> held = sources;
-      BlobObject layout = held.isEmpty() ? null : held.getFirst().source().knownLayout();
+      BlobSource source = sources.best();
+      BlobObject layout = source == null ? null : source.knownLayout();
       return layout == null ? table.lengthBytes(index) : layout.storedLengthBytes(index);
     }
 
     @Override
     public String origin() {
-      List<BlobSource> all = sources();
-      return all.isEmpty() ? "" : all.getFirst().backend().origin();
+      BlobSource source = sources.best();
+      return source == null ? "" : source.backend().origin();
     }
 
     @Override
@@ -410,49 +407,9 @@ public final class CachedBlob implements ByteSource {
   @Override
   public void close() {}
 
-  /** Adds what {@code holder} brings; replaces what it brought before. */
-  void addSource(Object holder, BlobSource source) {
-    synchronized (lock) {
-      List<HeldSource> changed = new ArrayList<>(sources);
-      changed.forEach(held -> source.shareLayoutOf(held.source()));
-      changed.removeIf(held -> held.holder() == holder);
-      changed.add(new HeldSource(holder, source));
-      sources = List.copyOf(changed);
-    }
-  }
-
-  void removeSource(Object holder) {
-    synchronized (lock) {
-      sources = sources.stream().filter(held -> held.holder() != holder).toList();
-    }
-  }
-
-  /** The sources, best first. */
-  List<BlobSource> sources() {
-    return sources.stream()
-        .map(HeldSource::source)
-        .sorted(Comparator.comparing(BlobSource::isQuarantined))
-        .toList();
-  }
-
-  /** {@code source} gave bytes that do not prove, and so may all who have the same object. */
-  void quarantine(BlobSource source) {
-    for (HeldSource held : sources) {
-      if (held.source().name().equals(source.name())) {
-        held.source().quarantine();
-      }
-    }
-  }
-
-  /** Puts a source that failed behind the others. */
-  void preferOthers(BlobSource failed) {
-    synchronized (lock) {
-      List<HeldSource> changed = new ArrayList<>(sources);
-      List<HeldSource> last = new ArrayList<>();
-      changed.removeIf(held -> held.source() == failed && last.add(held));
-      changed.addAll(last);
-      sources = List.copyOf(changed);
-    }
+  /** Where it can be had. */
+  BlobSources sources() {
+    return sources;
   }
 
   void countRequest() {

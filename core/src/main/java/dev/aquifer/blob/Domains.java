@@ -171,7 +171,7 @@ public final class Domains {
       if (entry != null) {
         checkSame(key, entry, object);
         entry.holders.add(lease);
-        entry.blob.addSource(lease, source);
+        entry.blob.sources().add(lease, source);
         return entry.blob;
       }
     } finally {
@@ -227,7 +227,7 @@ public final class Domains {
     boolean isPublished = false;
     try {
       blob = opener.open();
-      blob.addSource(lease, source);
+      blob.sources().add(lease, source);
       Domain.Entry entry = new Domain.Entry(blob, object);
       entry.holders.add(lease);
       isPublished = publish(lease, key, entry, files);
@@ -287,7 +287,7 @@ public final class Domains {
     if (!entry.holders.remove(lease)) {
       return false;
     }
-    entry.blob.removeSource(lease);
+    entry.blob.sources().remove(lease);
     if (!entry.holders.isEmpty()) {
       return false;
     }

@@ -56,7 +56,7 @@ final class RunFetch {
   private @Nullable Throwable fetchFromSources() {
     Throwable failure = new IOException(blob.name() + ": nobody who holds it has a source for it");
     Set<String> corrupt = new HashSet<>();
-    for (BlobSource source : blob.sources()) {
+    for (BlobSource source : blob.sources().bestFirst()) {
       if (corrupt.contains(source.name())) {
         continue;
       }
@@ -65,10 +65,10 @@ final class RunFetch {
         return null;
       } catch (BackendException e) {
         failure = corrupt.isEmpty() ? e : failure;
-        blob.preferOthers(source);
+        blob.sources().preferOthers(source);
       } catch (CorruptDataException e) {
         failure = e;
-        blob.quarantine(source);
+        blob.sources().quarantine(source);
         corrupt.add(source.name());
       } catch (IOException | RuntimeException e) {
         return e;
