@@ -305,9 +305,9 @@ public final class CachedBlob implements ByteSource {
   }
 
   /**
-   * Reads every present span from the local file and proves it again. What is damaged is absent
-   * from now on, in the record on disk too, and is fetched at the next read; in a blob that was
-   * complete, or is to be, at once: who found it complete does not ask any more.
+   * Reads every present span from the local file and proves it again. If it is to be repaired, what
+   * is damaged is absent from now on, in the record on disk too, and is fetched at the next read;
+   * in a blob that was complete, or is to be, at once: who found it complete does not ask any more.
    *
    * <p>Safe while the blob is in use. Reads what the system has in memory of the file, so that
    * damage below it shows once that is evicted.
@@ -315,7 +315,7 @@ public final class CachedBlob implements ByteSource {
    * @return the spans that were damaged; none for a blob that nothing proves
    * @throws IOException if the blob is closed meanwhile, or the record on disk can't be changed
    */
-  public List<Integer> verify() throws IOException {
+  public List<Integer> verify(boolean repair) throws IOException {
     List<Integer> damaged = new ArrayList<>();
     if (!isVerified()) {
       return damaged;
@@ -326,12 +326,14 @@ public final class CachedBlob implements ByteSource {
       SpanBits present = file.present();
       for (int i = present.nextSet(0); i < table.count(); i = present.nextSet(i + 1)) {
         if (!isIntact(i, memory.asSlice(0, table.lengthBytes(i)))) {
-          takeBack(i);
+          if (repair) {
+            takeBack(i);
+          }
           damaged.add(i);
         }
       }
     }
-    if (!damaged.isEmpty()) {
+    if (repair && !damaged.isEmpty()) {
       if (refetches) {
         fetchAll();
       }

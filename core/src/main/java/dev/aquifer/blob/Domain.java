@@ -50,6 +50,11 @@ final class Domain {
     this.space = space;
   }
 
+  /** Its name; null for a private name space. */
+  @Nullable String id() {
+    return key instanceof Key.Shared shared ? shared.domainId() : null;
+  }
+
   DomainStatus status() {
     List<DomainStatus.Member> who =
         members.values().stream()
@@ -59,7 +64,6 @@ final class Domain {
         blobs.values().stream()
             .map(entry -> entry.blob.status(entry.holders.stream().map(Lease::fsid).toList()))
             .toList();
-    String domainId = key instanceof Key.Shared shared ? shared.domainId() : null;
-    return new DomainStatus(domainId, who, what, metadataBytes.sum(), since);
+    return new DomainStatus(id(), who, what, metadataBytes.sum(), since);
   }
 }

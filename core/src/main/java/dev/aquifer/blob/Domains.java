@@ -1,10 +1,12 @@
 package dev.aquifer.blob;
 
+import dev.aquifer.io.BackendException;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger;
+import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -142,6 +144,44 @@ public final class Domains {
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * Proves what is present of every verified blob in use again; see {@link CachedBlob#verify}. What
+   * is no longer in use when its turn comes is left out.
+   *
+   * @param repair whether to fetch again what is damaged; it is there when this returns
+   * @throws BackendException if an origin does not give it
+   */
+  public List<VerifyStatus> verify(boolean repair) throws IOException {
+    Map<CachedBlob, Domain> inUse = new LinkedHashMap<>();
+    lock.lock();
+    try {
+      for (Domain domain : domains.values()) {
+        domain.blobs.values().forEach(entry -> inUse.put(entry.blob, domain));
+      }
+    } finally {
+      lock.unlock();
+    }
+    List<VerifyStatus> found = new ArrayList<>();
+    for (Map.Entry<CachedBlob, Domain> entry : inUse.entrySet()) {
+      CachedBlob blob = entry.getKey();
+      if (blob.isVerified()) {
+        try {
+          int present = blob.status().spansPresent();
+          List<Integer> damaged = blob.verify(repair);
+          found.add(new VerifyStatus(entry.getValue().id(), blob.id(), present, damaged));
+          if (repair) {
+            for (int span : damaged) {
+              blob.ensure(blob.table().startBytes(span), blob.table().lengthBytes(span));
+            }
+          }
+        } catch (ClosedChannelException e) {
+          // Closed by its last user.
+        }
+      }
+    }
+    return found;
   }
 
   /** Whether {@code lease} holds the blob. */

@@ -281,10 +281,11 @@ class CachedBlobTest {
   void damageInTheCacheIsFoundAndFetchedAnew() throws Exception {
     CachedBlob blob = open(Rig.EXACT).get(0);
     blob.ensure(0, 10 * 4096);
-    assertThat(blob.verify()).isEmpty();
+    assertThat(blob.verify(true)).isEmpty();
     flip(blob, 3 * 4096 + 5, 7 * 4096, 20 * 4096);
     rig.origin.clearLog();
-    assertThat(blob.verify()).containsExactly(3, 7);
+    assertThat(blob.verify(false)).containsExactly(3, 7);
+    assertThat(blob.verify(true)).containsExactly(3, 7);
     assertThat(blob.status().spansPresent()).isEqualTo(8);
     // A power cut now: no record knows the damaged ones.
     for (int slot = 0; slot < 2; slot++) {
@@ -293,7 +294,7 @@ class CachedBlobTest {
     checkSpan(blob, 0, 3);
     checkSpan(blob, 0, 7);
     assertThat(rig.spansAsked(0, 12)).containsExactly("3-3", "7-7");
-    assertThat(blob.verify()).isEmpty();
+    assertThat(blob.verify(true)).isEmpty();
   }
 
   private static long recordedSpans(CachedBlob blob, int slot) throws IOException {
@@ -312,7 +313,7 @@ class CachedBlobTest {
     flip(blob, 0);
     CountDownLatch held = new CountDownLatch(1);
     rig.origin.fault(rig.data(1), answer -> answer.beforeHeaders = () -> awaitLatch(held));
-    assertThat(blob.verify()).containsExactly(0);
+    assertThat(blob.verify(true)).containsExactly(0);
     assertThat(blob.isComplete()).isFalse();
     CountDownLatch again = new CountDownLatch(1);
     blob.whenComplete(again::countDown);
@@ -331,7 +332,7 @@ class CachedBlobTest {
               () -> {
                 int found = 0;
                 for (int i = 0; i < 30; i++) {
-                  found += blob.verify().size();
+                  found += blob.verify(true).size();
                 }
                 return found;
               });

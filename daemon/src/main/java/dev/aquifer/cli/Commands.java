@@ -21,6 +21,7 @@ final class Commands {
     ALL.put("mount", MountCommand::new);
     ALL.put("umount", UmountCommand::new);
     ALL.put("status", StatusCommand::new);
+    ALL.put("verify", VerifyCommand::new);
     ALL.put("daemon", DaemonCommand::new);
     ALL.put("unpack-blob", UnpackBlobCommand::new);
     ALL.put("install-mount-helper", InstallMountHelperCommand::new);

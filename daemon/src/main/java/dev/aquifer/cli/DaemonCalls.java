@@ -17,6 +17,9 @@ final class DaemonCalls {
   /** A mount may have to fetch a large bootstrap from a slow origin. */
   private static final Duration MOUNT_LIMIT = Duration.ofMinutes(15);
 
+  /** A large cache on a slow disk. */
+  private static final Duration VERIFY_LIMIT = Duration.ofHours(12);
+
   private static final Duration LIMIT = Duration.ofMinutes(1);
 
   private final Places places;
@@ -51,6 +54,12 @@ final class DaemonCalls {
 
   JsonNode status() throws IOException {
     return new ControlClient(places.socket(), LIMIT).request("GET", "/v1/status", null);
+  }
+
+  /** Proves what is in the cache again. */
+  JsonNode verify(boolean repair) throws IOException {
+    return new ControlClient(places.socket(), VERIFY_LIMIT)
+        .request("POST", "/v1/verify" + (repair ? "?repair=true" : ""), null);
   }
 
   /** Forgets the warnings; returns how many there were. */

@@ -86,6 +86,7 @@ final class ControlServer implements Closeable {
         .post("/v1/mounts", this::mount)
         .delete("/v1/mounts", this::umount)
         .post("/v1/shutdown", this::shutdown)
+        .post("/v1/verify", this::verify)
         .post("/v1/hand-over", this::handOver)
         .delete(
             "/v1/warnings", (request, response) -> reply(request, response, daemon::acknowledge))
@@ -148,6 +149,11 @@ final class ControlServer implements Closeable {
     if (reply(request, response, daemon::umountAll) != Answer.REFUSED) {
       daemon.end();
     }
+  }
+
+  private void verify(ServerRequest request, ServerResponse response) {
+    boolean repair = request.query().first("repair").orElse("").equals("true");
+    reply(request, response, () -> daemon.verify(repair));
   }
 
   private void handOver(ServerRequest request, ServerResponse response) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.aquifer.blob.CacheStore;
 import dev.aquifer.blob.Domains;
 import dev.aquifer.blob.Fetcher;
+import dev.aquifer.blob.VerifyStatus;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.mount.KernelFeatures;
@@ -15,6 +16,7 @@ import dev.aquifer.mount.Mounts;
 import dev.aquifer.mount.Warnings;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -169,6 +171,32 @@ public final class Daemon implements Closeable {
     ArrayNode domainNodes = node.putArray("domains");
     domains.status().forEach(domain -> domainNodes.add(StatusJson.of(domain)));
     return node;
+  }
+
+  /**
+   * Proves what is present of every verified blob in use again, as it is on the disk; returns what
+   * docs/control-api.md says.
+   */
+  ObjectNode verify(boolean repair) throws IOException {
+    // What the kernel has in memory says nothing of the disk; and what it has of damaged spans must
+    // go when they are repaired.
+    dropPageCache();
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    ArrayNode blobs = node.putArray("blobs");
+    for (VerifyStatus blob : domains.verify(repair)) {
+      blobs.add(StatusJson.of(blob));
+      if (!blob.damagedSpans().isEmpty()) {
+        LOG.error("blob {}: damaged spans {}", blob.id(), blob.damagedSpans());
+      }
+    }
+    if (repair) {
+      dropPageCache();
+    }
+    return node;
+  }
+
+  private static void dropPageCache() throws IOException {
+    Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "1");
   }
 
   /** Forgets the warnings that status shows; returns what docs/control-api.md says. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.aquifer.blob.BlobStatus;
 import dev.aquifer.blob.DomainStatus;
+import dev.aquifer.blob.VerifyStatus;
 import dev.aquifer.mount.MountStatus;
 import java.util.List;
 import java.util.Locale;
@@ -67,6 +68,16 @@ public final class StatusJson {
   }
 
   /** An error: the errno as the kernel numbers and names it, and the sentence for people. */
+  static ObjectNode of(VerifyStatus blob) {
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("domain", blob.domainId());
+    node.put("id", blob.id());
+    node.put("checkedSpans", blob.checkedSpans());
+    ArrayNode damaged = node.putArray("damagedSpans");
+    blob.damagedSpans().forEach(damaged::add);
+    return node;
+  }
+
   static ObjectNode error(int errno, @Nullable String name, String message) {
     ObjectNode node = JSON.objectNode();
     node.put("errno", errno);

@@ -24,8 +24,12 @@ interface LazyFile {
   /** Whether all of it is there. */
   boolean isComplete();
 
-  /** Runs {@code action} once when all of it is there; at once if it is. */
-  void whenComplete(Runnable action);
+  /**
+   * Runs {@code action} once when all of it is there; at once if it is.
+   *
+   * @return forgets the action
+   */
+  Runnable whenComplete(Runnable action);
 
   /** Says how far ahead of readers to fetch. */
   void prefetch(Prefetch prefetch);
@@ -64,8 +68,8 @@ interface LazyFile {
       }
 
       @Override
-      public void whenComplete(Runnable action) {
-        blob.whenComplete(action);
+      public Runnable whenComplete(Runnable action) {
+        return blob.onComplete(action)::close;
       }
 
       @Override

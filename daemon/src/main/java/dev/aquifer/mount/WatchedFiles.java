@@ -78,10 +78,11 @@ final class WatchedFiles {
       publish();
       watched.file.prefetch(strongest(watched.users));
     }
-    watched.file.whenComplete(() -> ignore(watched));
+    Runnable forget = watched.file.whenComplete(() -> ignore(watched));
     AtomicBoolean closed = new AtomicBoolean();
     return () -> {
       if (closed.compareAndSet(false, true)) {
+        forget.run();
         release(watched, prefetch);
       }
     };

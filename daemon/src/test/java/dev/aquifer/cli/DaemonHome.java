@@ -96,6 +96,18 @@ final class DaemonHome implements Closeable {
     return ProcessHandle.of(places.ownerPid().orElseThrow()).orElseThrow();
   }
 
+  /** Whether {@code aquifer status} prints {@code text}. */
+  static boolean statusSays(DaemonHome home, String text) {
+    try {
+      return home.run("status").out().contains(text);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError(e);
+    }
+  }
+
   List<String> mounts() throws IOException {
     return Program.mountsBelow(directory);
   }

@@ -3,8 +3,10 @@ package dev.aquifer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -130,6 +132,46 @@ class SuccessionTest {
     assertThat(Files.readString(home.places.log())).contains("taken over");
     assertThat(home.run("daemon", "--stop").exitCode()).isZero();
     assertThat(home.mounts()).isEmpty();
+  }
+
+  @Test
+  void damageBelowARunningSystemIsFoundAndRepaired() throws Exception {
+    Process first = home.startDaemon();
+    mount();
+    assertThat(target.resolve("data")).hasBinaryContent(data);
+    Program.await("all is there", () -> DaemonHome.statusSays(home, "24/24"));
+    assertThat(home.run("verify").out()).isEqualTo("24 spans of 1 blobs: 0 damaged\n");
+    assertThat(DaemonHome.end(first, "TERM")).isZero();
+    Files.delete(home.directory.resolve("daemon.out"));
+    flipAByte();
+    home.startDaemon();
+
+    Program.Outcome found = home.run("verify");
+    assertThat(found.exitCode()).isEqualTo(1);
+    assertThat(found.out()).contains("damaged spans [5]", "24 spans of 1 blobs: 1 damaged");
+    Program.Outcome repaired = home.run("verify", "--repair");
+    assertThat(repaired.exitCode()).as(repaired.err()).isZero();
+    assertThat(repaired.out()).contains("damaged spans [5]", "1 damaged, fetched again");
+
+    assertThat(target.resolve("data")).hasBinaryContent(data);
+    assertThat(home.run("verify").out()).isEqualTo("24 spans of 1 blobs: 0 damaged\n");
+    assertThat(home.run("daemon", "--stop").exitCode()).isZero();
+  }
+
+  /** As a disk would: nothing tells of it. */
+  private void flipAByte() throws IOException {
+    Path file;
+    try (var files = Files.walk(home.places.cacheDir())) {
+      file = files.filter(path -> path.endsWith("data")).findFirst().orElseThrow();
+    }
+    FileTime modified = Files.getLastModifiedTime(file);
+    try (RandomAccessFile raw = new RandomAccessFile(file.toFile(), "rw")) {
+      raw.seek((5 << 20) + 77);
+      int old = raw.read();
+      raw.seek((5 << 20) + 77);
+      raw.write(old ^ 1);
+    }
+    Files.setLastModifiedTime(file, modified);
   }
 
   private boolean isAnother(long pid) {

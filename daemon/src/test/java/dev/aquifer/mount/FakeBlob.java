@@ -103,14 +103,15 @@ final class FakeBlob implements LazyFile, AutoCloseable {
   }
 
   @Override
-  public void whenComplete(Runnable action) {
+  public Runnable whenComplete(Runnable action) {
     synchronized (this) {
       if (!complete) {
         onComplete.add(action);
-        return;
+        return () -> {};
       }
     }
     action.run();
+    return () -> {};
   }
 
   @Override
