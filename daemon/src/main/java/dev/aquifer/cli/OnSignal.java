@@ -3,6 +3,8 @@ package dev.aquifer.cli;
 import dev.aquifer.daemon.ErrorText;
 import java.io.Closeable;
 import java.io.IOException;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -56,13 +58,41 @@ final class OnSignal implements Closeable {
     return new OnSignal(signal -> closeNow(resource));
   }
 
-  /** Closes {@code resource} and exits with {@code exitCode}. */
+  /** Closes {@code resource} and exits with {@code exitCode}; at once at a second signal. */
   static OnSignal endWith(ExitCode exitCode, Closeable resource) {
     return new OnSignal(
         signal -> {
+          haltAtNext("TERM", 15);
+          haltAtNext("INT", 2);
           closeNow(resource);
           Runtime.getRuntime().halt(exitCode.number());
         });
+  }
+
+  /**
+   * The JDK has no other way to be told of a second signal. By reflection, as the compiler warns of
+   * any use of the class, and without it the first signal works as before.
+   */
+  private static void haltAtNext(String name, int number) {
+    try {
+      Class<?> signal = Class.forName("sun.misc.Signal");
+      Class<?> handler = Class.forName("sun.misc.SignalHandler");
+      InvocationHandler halt =
+          (proxy, method, arguments) -> {
+            Runtime.getRuntime().halt(128 + number);
+            return null;
+          };
+      Object unused =
+          signal
+              .getMethod("handle", signal, handler)
+              .invoke(
+                  null,
+                  signal.getConstructor(String.class).newInstance(name),
+                  Proxy.newProxyInstance(
+                      OnSignal.class.getClassLoader(), new Class<?>[] {handler}, halt));
+    } catch (ReflectiveOperationException | RuntimeException e) {
+      // Then a second signal waits for the first.
+    }
   }
 
   private static void closeNow(Closeable resource) {

@@ -11,7 +11,9 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -55,12 +57,20 @@ final class FanotifyServer implements Closeable {
   private final Thread thread;
   private final ThreadPoolExecutor misses;
   private final Set<PendingAccess> waiting = ConcurrentHashMap.newKeySet();
+
+  /** What a predecessor left, and whether its number is reserved. */
+  private final Map<Journal.Orphan, Boolean> orphans = new LinkedHashMap<>();
+
   private volatile boolean closing;
 
   private FanotifyServer(Fanotify group, Journal journal, String threadName) throws ErrnoException {
     this.group = group;
     this.journal = journal;
     this.files = new WatchedFiles(group);
+    for (Journal.Orphan orphan : journal.orphans(group)) {
+      // As early as may be: few descriptors are open yet, and its number is mostly free.
+      orphans.put(orphan, Descriptors.reserve(orphan.eventFd()));
+    }
     this.wakeFd = Descriptors.eventCounter();
     this.thread = Thread.ofPlatform().name(threadName).daemon().unstarted(this::serve);
     this.misses =
@@ -84,10 +94,9 @@ final class FanotifyServer implements Closeable {
    * Starts to serve, first what a predecessor had read of the group and not answered. Until then
    * all readers wait.
    */
-  void start() throws IOException {
-    for (Journal.Orphan orphan : journal.orphans(group)) {
-      answerOrphan(orphan);
-    }
+  void start() {
+    orphans.forEach(this::answerOrphan);
+    orphans.clear();
     thread.start();
   }
 
@@ -96,12 +105,11 @@ final class FanotifyServer implements Closeable {
    * taken by a descriptor that is closed with the answer, as the event's own would be; if it is in
    * use already, the answer is waited for.
    */
-  private void answerOrphan(Journal.Orphan orphan) throws IOException {
+  private void answerOrphan(Journal.Orphan orphan, boolean isReserved) {
     FileId id = orphan.file();
     LazyFile known = id == null ? null : files.find(id.device(), id.inode());
     // Killed before it was noted which file it is about: the range must be there in all of them.
     List<LazyFile> meant = id == null ? files.all() : known == null ? List.of() : List.of(known);
-    boolean isReserved = Descriptors.reserve(orphan.eventFd());
     PendingAccess access =
         new PendingAccess(
             this, orphan.eventFd(), isReserved, meant, orphan.offsetBytes(), orphan.lengthBytes());

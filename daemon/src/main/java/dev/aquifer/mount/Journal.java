@@ -59,11 +59,13 @@ final class Journal implements Closeable {
 
   private final Arena arena;
   private final MemorySegment memory;
+  private final boolean isNew;
   private volatile boolean isClosed;
 
-  private Journal(Arena arena, MemorySegment memory) {
+  private Journal(Arena arena, MemorySegment memory, boolean isNew) {
     this.arena = arena;
     this.memory = memory;
+    this.isNew = isNew;
   }
 
   /**
@@ -104,11 +106,11 @@ final class Journal implements Closeable {
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(file, how)) {
       MemorySegment memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, FILE_BYTES, arena);
-      Journal journal = new Journal(arena, memory);
-      if (List.of(how).contains(StandardOpenOption.CREATE)) {
+      boolean isNew = List.of(how).contains(StandardOpenOption.CREATE);
+      if (isNew) {
         memory.set(ValueLayout.JAVA_LONG, 0, MAGIC);
       }
-      return journal;
+      return new Journal(arena, memory, isNew);
     } catch (IOException | RuntimeException e) {
       arena.close();
       throw e;
@@ -148,6 +150,9 @@ final class Journal implements Closeable {
    * What a predecessor left. Noted anew, so that it is here for a successor of this process, too.
    */
   List<Orphan> orphans(Fanotify group) {
+    if (isNew) {
+      return List.of();
+    }
     Map<Integer, Orphan> orphans = new LinkedHashMap<>();
     for (int fd = 0; fd < MAX_FDS; fd++) {
       MemorySegment slot = slot(fd);

@@ -34,8 +34,7 @@ import org.slf4j.LoggerFactory;
  * {@link #umount}, by {@code umount(8)}, when the last open file of a lazily unmounted one is
  * closed. Only then its blobs are no longer served: earlier a reader would get zeros.
  *
- * <p>Safe for use by many threads. May be called from virtual threads: what may block in the kernel
- * runs in platform threads of its own.
+ * <p>Safe for use by many threads: platform threads, as its calls wait in the kernel.
  */
 public final class Mounts implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(Mounts.class);

@@ -100,6 +100,30 @@ class SuccessionTest {
   }
 
   @Test
+  void aSecondSignalEndsItAtOnce() throws Exception {
+    Process origin = home.start("origin.out", "origin", ".", "--port", "0");
+    Path log = home.directory.resolve("origin.out");
+    Program.await("the origin", () -> Program.has(log, "http://"));
+    String url = Files.readString(log).replaceFirst("(?s).*?(http://[^ \n]*).*", "$1");
+    Process daemon = home.startDaemon();
+    assertThat(home.run("mount", url + "image", target, "-o", "prefetch=0").exitCode()).isZero();
+    home.execute("kill", "-STOP", origin.pid());
+    Process reading = startReading();
+    home.execute("kill", "-TERM", daemon.pid());
+    Program.await(
+        "it waits for the reader's bytes",
+        () -> Program.has(home.directory.resolve("daemon.out"), "stays mounted"));
+
+    assertThat(DaemonHome.end(daemon, "TERM")).isEqualTo(128 + 15);
+
+    home.execute("kill", "-CONT", origin.pid());
+    Files.delete(home.directory.resolve("daemon.out"));
+    home.startDaemon();
+    assertReadRight(reading);
+    assertThat(home.run("daemon", "--stop").exitCode()).isZero();
+  }
+
+  @Test
   void aDaemonIsReplacedUnderItsReaders() throws Exception {
     Process running = home.startDaemon();
     mount();

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -112,6 +113,46 @@ class FaultMatrixTest {
     await("the keeper is gone", () -> !Files.exists(group));
     assertThat(shop.saved()).isEmpty();
     assertThat(openDataFiles()).isZero();
+  }
+
+  /** Whatever step it is that fails once, of all that a mount and its reads take. */
+  @Test
+  void theKthStepFails() throws Exception {
+    AtomicInteger steps = new AtomicInteger();
+    Failpoint.set(place -> steps.incrementAndGet());
+    mountReadUnmount(0, false);
+    int count = steps.get();
+    assertThat(count).isGreaterThan(20);
+    for (int k = 1; k <= count; k++) {
+      AtomicInteger left = new AtomicInteger(k);
+      Failpoint.set(
+          place -> {
+            // An answer can't fail; that it is not given is what killing is for.
+            boolean canFail = !place.equals("answered") && !place.equals("event-read");
+            if (left.decrementAndGet() == 0 && canFail) {
+              throw new IOException("injected at " + place);
+            }
+          });
+      mountReadUnmount(k, true);
+      Failpoint.set(null);
+      mountReadUnmount(k, false);
+    }
+  }
+
+  /** In a domain of its own, so that nothing is there at first. */
+  private void mountReadUnmount(int number, boolean mayFail) throws Exception {
+    byte[] text = Files.readAllBytes(shop.tree.resolve("text"));
+    try {
+      MountStatus mount = shop.mount("one", "k", "prefetch=0,domain_id=k" + number);
+      assertThat(Files.readAllBytes(mount.target().resolve("text"))).isEqualTo(text);
+    } catch (IOException e) {
+      assertThat(mayFail).as("%d: %s", number, e).isTrue();
+    }
+    assertThat(shop.mounts.umountAll()).isEmpty();
+    await("the domain is gone", () -> shop.domains.status().isEmpty());
+    Path group = ROOT.directory().resolve("run/group");
+    await("the keeper is gone", () -> !Files.exists(group));
+    assertThat(shop.saved()).isEmpty();
   }
 
   private void begin(String where, Kind kind, String image) {
