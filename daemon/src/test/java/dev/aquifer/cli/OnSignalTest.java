@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -95,6 +97,44 @@ class OnSignalTest {
           "-o",
           made.resolve("plain"));
     }
+  }
+
+  /** Puts its work in {@code args[0]} away slowly when it is interrupted. */
+  static final class SlowCleanup {
+    public static void main(String[] args) throws IOException {
+      Path work = Path.of(args[0]);
+      try (OnSignal ignored = OnSignal.interrupt(work.toString())) {
+        Files.writeString(work, "");
+        while (!Thread.currentThread().isInterrupted()) {
+          LockSupport.park();
+        }
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(500);
+        while (System.nanoTime() < end) {
+          Thread.onSpinWait();
+        }
+        Files.delete(work);
+      }
+      // As the program does at its end; it must not come so far.
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
+  @Test
+  void theProcessEndsByTheSignalWhenTheWorkIsPutAway() throws Exception {
+    Path work = made.resolve("work");
+    Process process =
+        Program.start(
+            output,
+            Map.of(),
+            Path.of(System.getProperty("java.home"), "bin/java"),
+            "-cp",
+            System.getProperty("java.class.path"),
+            SlowCleanup.class.getName(),
+            work);
+    Program.await("the work", () -> !process.isAlive() || Files.exists(work));
+
+    assertThat(DaemonHome.end(process, "INT")).as(Files.readString(output)).isEqualTo(130);
+    assertThat(work).doesNotExist();
   }
 
   private Path made(String name, String file) {
