@@ -101,7 +101,7 @@ class SuccessionTest {
 
   @Test
   void aSecondSignalEndsItAtOnce() throws Exception {
-    Process origin = home.start("origin.out", "origin", ".", "--port", "0");
+    Process origin = home.start("origin.out", "origin", home.directory, "--port", "0");
     Path log = home.directory.resolve("origin.out");
     Program.await("the origin", () -> Program.has(log, "http://"));
     String url = Files.readString(log).replaceFirst("(?s).*?(http://[^ \n]*).*", "$1");
