@@ -1,21 +1,17 @@
 package dev.aquifer.mount;
 
-import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.Domains;
-import dev.aquifer.blob.Lease;
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.linux.Descriptors;
-import dev.aquifer.linux.Directories;
 import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.MountCalls;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -45,10 +41,10 @@ public final class Mounts implements Closeable {
   /** How long a mount that failed waits for that. */
   private static final long DROP_NANOS = 5_000_000_000L;
 
-  private final Domains domains;
   private final Path runDirectory;
   private final Warnings warnings;
   private final ServedGroup groups;
+  private final MountMaker maker;
   private final Recovery recovery;
   private final MountWatch watch;
   private final Object lock = new Object();
@@ -66,14 +62,14 @@ public final class Mounts implements Closeable {
 
   private Mounts(Domains domains, Path runDirectory, List<String> revive, Undo undo)
       throws IOException {
-    this.domains = domains;
     this.runDirectory = runDirectory;
     Files.createDirectories(runDirectory);
     Recovery.sweep(runDirectory);
     this.warnings = new Warnings(runDirectory.resolve("warnings"));
     this.groups = ServedGroup.open(runDirectory, revive, warnings);
     undo.add(() -> groups.close(true));
-    this.recovery = undo.add(new Recovery(domains, groups, runDirectory, warnings));
+    this.maker = new MountMaker(domains, groups, runDirectory);
+    this.recovery = undo.add(new Recovery(maker, groups, runDirectory, warnings));
     recovery.run();
     mounts.addAll(recovery.takenOver());
     mounts.forEach(mount -> undo.add(mount.held));
@@ -197,32 +193,7 @@ public final class Mounts implements Closeable {
   }
 
   private void make(Mount mount, int directoryFd) throws IOException {
-    Undo held = mount.held;
-    Failpoint.reach("mount-join");
-    // Opened later, but closed after the lease, which uses them.
-    Undo origins = held.add(new Undo());
-    Lease lease =
-        held.add(domains.join(mount.spec.domainId(), mount.fsid, mount.target.toString()));
-    refuseOwnMount(mount.spec);
-    PreparedImage image =
-        new SourceReader(location -> origins.add(Backend.open(location)), lease)
-            .prepare(mount.spec);
-    Failpoint.reach("mount-watch");
-    groups.keep();
-    for (PreparedImage.Device device : image.devices()) {
-      if (device.blob() != null) {
-        held.add(groups.server().watch(LazyFile.of(device.blob()), mount.spec.prefetch()));
-      }
-    }
-    Failpoint.reach("mount-create");
-    try (KernelMount kernel = create(mount.spec, image)) {
-      Mount.Made made =
-          new Mount.Made(image, kernel.kernelName(), kernel.majorMinor(), Instant.now());
-      mount.made = made;
-      Failpoint.reach("mount-record");
-      SavedState.write(
-          Recovery.file(runDirectory, made.kernelName()),
-          SavedMount.of(mount, made, groups.bootId()));
+    try (KernelMount kernel = maker.make(mount, made())) {
       Failpoint.reach("mount-attach");
       refuseIfClosing(mount.target);
       kernel.attach(directoryFd, mount.target);
@@ -232,30 +203,9 @@ public final class Mounts implements Closeable {
     }
   }
 
-  /**
-   * Reading from a mount of this process while it fills another one could wait for itself, and
-   * outside it nothing else would be fetched meanwhile.
-   */
-  private void refuseOwnMount(MountSpec spec) throws IOException {
-    List<String> places = new ArrayList<>(spec.devices());
-    places.add(spec.source());
-    for (String place : places) {
-      if (MountSpec.isUrl(place) || !Files.exists(Path.of(place))) {
-        continue;
-      }
-      long device = (Long) Files.getAttribute(Path.of(place), "unix:dev");
-      String name = new MountCalls.FileSystemName(device, "").majorMinor();
-      synchronized (lock) {
-        for (Mount other : mounts) {
-          Mount.Made made = other.made;
-          if (made != null && made.device().equals(name)) {
-            throw new RefusedException(
-                Errno.EBUSY,
-                "%s: lies in the mount at %s: an image can't be mounted from an aquifer mount: copy it to a disk, or use its URL"
-                    .formatted(place, other.target));
-          }
-        }
-      }
+  private List<Mount> made() {
+    synchronized (lock) {
+      return mounts.stream().filter(mount -> mount.made != null).toList();
     }
   }
 
@@ -271,26 +221,6 @@ public final class Mounts implements Closeable {
             default -> e.getMessage();
           };
       throw new RefusedException(errno, target + ": " + why);
-    }
-  }
-
-  private KernelMount create(MountSpec spec, PreparedImage image) throws IOException {
-    List<Integer> fds = new ArrayList<>();
-    try (ShownSource shown = ShownSource.of(spec.source(), image.bootstrap(), runDirectory)) {
-      for (PreparedImage.Device device : image.devices()) {
-        fds.add(
-            device.blob() == null || device.blob().isComplete()
-                ? Descriptors.openForReading(device.path())
-                : groups.server().openWatched(device.path()));
-      }
-      return PlatformThread.call(
-          "aquifer-mount",
-          () -> {
-            Directories.enter(shown.directory());
-            return KernelMount.create(shown.text(), fds, spec.flags(), spec.options().erofs());
-          });
-    } finally {
-      fds.forEach(Descriptors::close);
     }
   }
 

@@ -1,7 +1,5 @@
 package dev.aquifer.mount;
 
-import dev.aquifer.blob.Backend;
-import dev.aquifer.blob.Domains;
 import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.Descriptors.FileId;
 import dev.aquifer.linux.ErrnoException;
@@ -39,7 +37,7 @@ final class Recovery implements Closeable {
   /** How long the kernel has to drop what was hidden, if no program uses it. */
   private static final long PATIENCE_NANOS = 1_000_000_000L;
 
-  private final Domains domains;
+  private final MountMaker maker;
   private final ServedGroup groups;
   private final Path directory;
   private final Warnings warnings;
@@ -48,8 +46,8 @@ final class Recovery implements Closeable {
   private final Undo deniers = new Undo();
   private @Nullable Fanotify denier;
 
-  Recovery(Domains domains, ServedGroup groups, Path runDirectory, Warnings warnings) {
-    this.domains = domains;
+  Recovery(MountMaker maker, ServedGroup groups, Path runDirectory, Warnings warnings) {
+    this.maker = maker;
     this.groups = groups;
     this.directory = runDirectory.resolve("mounts");
     this.warnings = warnings;
@@ -104,7 +102,11 @@ final class Recovery implements Closeable {
     try {
       MountSpec spec = saved.spec();
       mount = new Mount(spec, spec.target(), saved.fsid());
-      serve(mount, saved);
+      maker.takeOver(mount, saved);
+      mount.phase =
+          MountTable.read().hasErofs(saved.device(), mount.target)
+              ? Mount.Phase.MOUNTED
+              : Mount.Phase.LINGERING;
       takenOver.add(mount);
       LOG.info("taken over {} at {}", ShownSource.safe(saved.source()), saved.target());
     } catch (IOException | RuntimeException e) {
@@ -116,23 +118,6 @@ final class Recovery implements Closeable {
               .formatted(saved.target(), Denial.reason(e)));
       replace(saved, file);
     }
-  }
-
-  private void serve(Mount mount, SavedMount saved) throws IOException {
-    Undo origins = mount.held.add(new Undo());
-    var lease =
-        mount.held.add(domains.join(mount.spec.domainId(), mount.fsid, mount.target.toString()));
-    PreparedImage image = saved.reopen(location -> origins.add(Backend.reopen(location)), lease);
-    for (PreparedImage.Device device : image.devices()) {
-      if (device.blob() != null) {
-        mount.held.add(groups.server().watch(LazyFile.of(device.blob()), mount.spec.prefetch()));
-      }
-    }
-    mount.made = new Mount.Made(image, saved.kernelName(), saved.device(), saved.sinceTime());
-    mount.phase =
-        MountTable.read().hasErofs(saved.device(), mount.target)
-            ? Mount.Phase.MOUNTED
-            : Mount.Phase.LINGERING;
   }
 
   private void replacePoisoned(SavedMount saved, Path file) throws IOException {
