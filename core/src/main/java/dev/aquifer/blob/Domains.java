@@ -164,6 +164,7 @@ public final class Domains {
       lock.unlock();
     }
     List<VerifyStatus> found = new ArrayList<>();
+    IOException failure = null;
     for (Map.Entry<CachedBlob, Domain> entry : inUse.entrySet()) {
       CachedBlob blob = entry.getKey();
       if (blob.isVerified()) {
@@ -178,8 +179,14 @@ public final class Domains {
           }
         } catch (ClosedChannelException e) {
           // Closed by its last user.
+        } catch (IOException e) {
+          // The others are verified all the same.
+          failure = failure == null ? e : failure;
         }
       }
+    }
+    if (failure != null) {
+      throw failure;
     }
     return found;
   }

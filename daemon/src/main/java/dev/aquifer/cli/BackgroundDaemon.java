@@ -22,7 +22,10 @@ final class BackgroundDaemon {
   private static final long MAX_LOG_BYTES = 16 << 20;
 
   /** The option of a daemon that nobody watches: who kills it finds another one soon. */
-  static final String REVIVED = "--revived";
+  static final String BACKGROUND = "--background";
+
+  /** The option of a daemon that first has the one that runs hand over. */
+  static final String REPLACING = "--replacing";
 
   private BackgroundDaemon() {}
 
@@ -32,13 +35,26 @@ final class BackgroundDaemon {
    * @throws FailedException if it does not answer within the limit; tells the log's last line
    */
   static void start(Places places) throws IOException, FailedException, InterruptedException {
+    start(places, command(places), -1);
+  }
+
+  /** Starts one that takes over from the daemon with this process id; returns when it has. */
+  static void replace(Places places, long pid)
+      throws IOException, FailedException, InterruptedException {
+    List<String> command = new ArrayList<>(command(places));
+    command.add(REPLACING);
+    start(places, command, pid);
+  }
+
+  private static void start(Places places, List<String> command, long otherPid)
+      throws IOException, FailedException, InterruptedException {
     places.makeRunDir();
     Path log = places.log();
     if (Files.exists(log) && Files.size(log) > MAX_LOG_BYTES) {
       Files.move(log, log.resolveSibling("aquifer.log.1"), StandardCopyOption.REPLACE_EXISTING);
     }
     Process process =
-        new ProcessBuilder(command(places))
+        new ProcessBuilder(command)
             // Not in anybody's way: no directory, terminal or pipe of the caller stays in use.
             .directory(new File("/"))
             .redirectInput(new File("/dev/null"))
@@ -46,7 +62,7 @@ final class BackgroundDaemon {
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
             .start();
     long deadline = System.nanoTime() + START_LIMIT.toNanos();
-    while (!answers(places)) {
+    while (!answers(places, otherPid)) {
       boolean isGone = process.waitFor(POLL_MILLIS, TimeUnit.MILLISECONDS);
       if (isGone && !isAnotherStarting(places)) {
         throw failed("ended", log);
@@ -60,10 +76,13 @@ final class BackgroundDaemon {
     }
   }
 
-  private static boolean answers(Places places) throws IOException {
+  private static boolean answers(Places places, long otherPid) throws IOException {
     try {
-      new ControlClient(places.socket(), HEALTH_LIMIT).request("GET", "/v1/health", null);
-      return true;
+      return new ControlClient(places.socket(), HEALTH_LIMIT)
+              .request("GET", "/v1/health", null)
+              .path("pid")
+              .asLong()
+          != otherPid;
     } catch (NoDaemonException e) {
       return false;
     }
@@ -88,7 +107,7 @@ final class BackgroundDaemon {
     command.addAll(
         List.of(
             "daemon",
-            REVIVED,
+            BACKGROUND,
             "--run-dir",
             places.runDir().toString(),
             "--cache-dir",

@@ -21,7 +21,6 @@ import picocli.CommandLine.Option;
 final class DaemonCommand extends Command {
   private static final Duration STOP_LIMIT = Duration.ofMinutes(2);
   private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(30);
-  private static final long POLL_MILLIS = 5;
 
   @Mixin DaemonPlaces places = new DaemonPlaces();
 
@@ -33,7 +32,8 @@ final class DaemonCommand extends Command {
 
   @Option(
       names = "--replace",
-      description = "Take over from the daemon that runs, if any; no mount or reader notices.")
+      description =
+          "Let a new daemon in the background take over from the one that runs; no reader notices.")
   boolean replace;
 
   @Option(
@@ -41,12 +41,41 @@ final class DaemonCommand extends Command {
       description = "At the end, unmount what nobody uses. Without it mounts wait for a successor.")
   boolean unmount;
 
-  @Option(names = BackgroundDaemon.REVIVED, hidden = true)
-  boolean revived;
+  @Option(names = BackgroundDaemon.BACKGROUND, hidden = true)
+  boolean background;
+
+  @Option(names = BackgroundDaemon.REPLACING, hidden = true)
+  boolean replacing;
 
   @Override
-  ExitCode run() throws IOException, InterruptedException {
-    return stop ? stop(places.get()) : serve(places.get());
+  ExitCode run() throws IOException, FailedException, InterruptedException {
+    Places at = places.get();
+    if (stop) {
+      return stop(at);
+    }
+    return replace ? replace(at) : serve(at);
+  }
+
+  private ExitCode replace(Places at) throws IOException, FailedException, InterruptedException {
+    JsonNode old;
+    try {
+      old = new DaemonCalls(at).status();
+    } catch (NoDaemonException e) {
+      BackgroundDaemon.start(at);
+      out().printf("daemon of %s: started, as none ran%n", at.runDir());
+      return ExitCode.OK;
+    }
+    String cacheDir = old.path("cacheDir").asText();
+    if (!cacheDir.equals(at.cacheDir().toString())) {
+      throw new RefusedException(
+          Errno.EINVAL,
+          "%s: the daemon that runs has the cache in %s: expected the same: --cache-dir %s"
+              .formatted(at.cacheDir(), cacheDir, cacheDir));
+    }
+    long pid = old.path("pid").asLong();
+    BackgroundDaemon.replace(at, pid);
+    out().printf("daemon of %s: process %d is replaced%n", at.runDir(), pid);
+    return ExitCode.OK;
   }
 
   private ExitCode stop(Places at) throws IOException {
@@ -66,7 +95,12 @@ final class DaemonCommand extends Command {
       if (unmount) {
         daemon.unmountAtEnd();
       }
-      daemon.serve();
+      try {
+        daemon.serve();
+      } catch (IOException | RuntimeException e) {
+        daemon.fail();
+        throw e;
+      }
       String missing = daemon.features().missing();
       if (missing != null) {
         err().println("aquifer: " + missing);
@@ -79,26 +113,20 @@ final class DaemonCommand extends Command {
   }
 
   private Daemon open(Places at) throws IOException, InterruptedException {
-    List<String> revive = revived ? BackgroundDaemon.command(at) : List.of();
-    if (!replace) {
-      return Daemon.open(at, revive);
-    }
-    try {
-      JsonNode unused =
-          new ControlClient(at.socket(), HAND_OVER_LIMIT).request("POST", "/v1/hand-over", null);
-    } catch (NoDaemonException e) {
-      return Daemon.open(at, revive);
-    }
-    long deadline = System.nanoTime() + HAND_OVER_LIMIT.toNanos();
-    while (true) {
+    List<String> revive = background ? BackgroundDaemon.command(at) : List.of();
+    if (replacing) {
       try {
-        return Daemon.open(at, revive);
-      } catch (RefusedException e) {
-        if (e.errno() != Errno.EBUSY || System.nanoTime() > deadline) {
-          throw e;
-        }
-        Thread.sleep(POLL_MILLIS);
+        long pid =
+            new ControlClient(at.socket(), HAND_OVER_LIMIT)
+                .request("POST", "/v1/hand-over", null)
+                .path("pid")
+                .asLong();
+        // However long it takes: without it nobody serves.
+        ProcessHandle.of(pid).ifPresent(old -> old.onExit().join());
+      } catch (NoDaemonException e) {
+        // It has ended meanwhile.
       }
     }
+    return Daemon.open(at, revive);
   }
 }

@@ -43,7 +43,7 @@ public final class Daemon implements Closeable {
   private final Domains domains;
   private final Mounts mounts;
   private final CountDownLatch end = new CountDownLatch(1);
-  private volatile boolean isHandOver;
+  private volatile Mounts.End why = Mounts.End.MEANT;
   private volatile boolean unmountsAtEnd;
 
   /** What is open, the first to be closed on top. Guarded by itself. */
@@ -66,7 +66,7 @@ public final class Daemon implements Closeable {
             if (unmountsAtEnd) {
               List<Path> unused = mounts.umountAll();
             }
-            mounts.close(isHandOver);
+            mounts.close(why);
           });
     } catch (IOException | RuntimeException e) {
       close();
@@ -178,19 +178,23 @@ public final class Daemon implements Closeable {
    * docs/control-api.md says.
    */
   ObjectNode verify(boolean repair) throws IOException {
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    ArrayNode blobs = node.putArray("blobs");
     // What the kernel has in memory says nothing of the disk; and what it has of damaged spans must
     // go when they are repaired.
     dropPageCache();
-    ObjectNode node = JsonNodeFactory.instance.objectNode();
-    ArrayNode blobs = node.putArray("blobs");
-    for (VerifyStatus blob : domains.verify(repair)) {
+    List<VerifyStatus> found;
+    try {
+      found =
+          repair ? mounts.whileAskedAboutAll(() -> domains.verify(true)) : domains.verify(false);
+    } finally {
+      dropPageCache();
+    }
+    for (VerifyStatus blob : found) {
       blobs.add(StatusJson.of(blob));
       if (!blob.damagedSpans().isEmpty()) {
         LOG.error("blob {}: damaged spans {}", blob.id(), blob.damagedSpans());
       }
-    }
-    if (repair) {
-      dropPageCache();
     }
     return node;
   }
@@ -218,8 +222,13 @@ public final class Daemon implements Closeable {
 
   /** As {@link #end}, for a successor that waits to take over. */
   void handOver() {
-    isHandOver = true;
+    why = Mounts.End.HAND_OVER;
     end();
+  }
+
+  /** What follows its opening has failed: closing leaves all to a successor. */
+  public void fail() {
+    why = Mounts.End.FAILED;
   }
 
   /** Waits until somebody asks for the end. */

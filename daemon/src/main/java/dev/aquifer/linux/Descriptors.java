@@ -107,7 +107,8 @@ public final class Descriptors {
    * Takes the number {@code fd} itself, so that no file that is opened gets it; to be closed as
    * others.
    *
-   * @return whether it was free
+   * @return whether it was free; not so of one beyond the limit of this process, which gets it
+   *     never
    */
   public static boolean reserve(int fd) throws ErrnoException {
     int any = eventCounter();
@@ -115,16 +116,13 @@ public final class Descriptors {
       return true;
     }
     try {
-      int got =
-          Native.check(
-              (int) FCNTL.invokeExact(Native.capture(), any, F_DUPFD_CLOEXEC, fd),
-              () -> "fcntl(F_DUPFD_CLOEXEC, " + fd + ")");
-      if (got != fd) {
+      int got = (int) FCNTL.invokeExact(Native.capture(), any, F_DUPFD_CLOEXEC, fd);
+      if (got >= 0 && got != fd) {
         close(got);
       }
       return got == fd;
     } catch (Throwable e) {
-      throw Native.rethrow(e);
+      throw Native.unexpected(e);
     } finally {
       close(any);
     }

@@ -61,6 +61,9 @@ public final class Fanotify implements Closeable {
   private final int fd;
   private final AtomicBoolean closed = new AtomicBoolean();
 
+  /** Guarded by this. */
+  private final MemorySegment answer = Arena.ofAuto().allocate(8, 4);
+
   private Fanotify(int fd) {
     this.fd = fd;
   }
@@ -206,11 +209,11 @@ public final class Fanotify implements Closeable {
     return Descriptors.write(fd, buffer) == 8;
   }
 
-  /** As the other, from any thread. */
-  public boolean answer(int eventFd, int response) {
-    try (Arena arena = Arena.ofConfined()) {
-      return answer(eventFd, response, arena.allocate(8, 4));
-    }
+  /**
+   * As the other, from any thread. Allocates nothing: an answer must not fail for want of memory.
+   */
+  public synchronized boolean answer(int eventFd, int response) {
+    return answer(eventFd, response, answer);
   }
 
   /**

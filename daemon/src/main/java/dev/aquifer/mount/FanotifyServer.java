@@ -93,9 +93,11 @@ final class FanotifyServer implements Closeable {
   /**
    * Starts to serve, first what a predecessor had read of the group and not answered. Until then
    * all readers wait.
+   *
+   * @param knowsAll whether all files that the group is asked about are watched
    */
-  void start() {
-    orphans.forEach(this::answerOrphan);
+  void start(boolean knowsAll) {
+    orphans.forEach((orphan, isReserved) -> answerOrphan(orphan, isReserved, knowsAll));
     orphans.clear();
     thread.start();
   }
@@ -105,11 +107,14 @@ final class FanotifyServer implements Closeable {
    * taken by a descriptor that is closed with the answer, as the event's own would be; if it is in
    * use already, the answer is waited for.
    */
-  private void answerOrphan(Journal.Orphan orphan, boolean isReserved) {
+  private void answerOrphan(Journal.Orphan orphan, boolean isReserved, boolean knowsAll) {
     FileId id = orphan.file();
     LazyFile known = id == null ? null : files.find(id.device(), id.inode());
-    // Killed before it was noted which file it is about: the range must be there in all of them.
-    List<LazyFile> meant = id == null ? files.all() : known == null ? List.of() : List.of(known);
+    List<LazyFile> meant = known == null ? List.of() : List.of(known);
+    if (id == null && knowsAll) {
+      // Killed before it was noted which file it is about: the range must be there in all of them.
+      meant = files.all();
+    }
     PendingAccess access =
         new PendingAccess(
             this, orphan.eventFd(), isReserved, meant, orphan.offsetBytes(), orphan.lengthBytes());
@@ -129,6 +134,26 @@ final class FanotifyServer implements Closeable {
   /** As {@link Fanotify#openWatched}. */
   int openWatched(Path file) throws ErrnoException {
     return group.openWatched(file);
+  }
+
+  /** As {@link WatchedFiles#askAll}. */
+  void askAll() {
+    files.askAll();
+  }
+
+  /** As {@link WatchedFiles#ignoreComplete}. */
+  void ignoreComplete() {
+    files.ignoreComplete();
+  }
+
+  /** As {@link Fanotify#watch}. */
+  void deny(int fd, Path file) throws ErrnoException {
+    group.watch(fd, file);
+  }
+
+  /** Ends {@link #deny}. */
+  void undeny(int fd, Path file) throws ErrnoException {
+    group.unwatch(fd, file);
   }
 
   /** How many files are watched of which something is missing. */
@@ -216,9 +241,15 @@ final class FanotifyServer implements Closeable {
       return Fanotify.deny(Denial.EAGAIN);
     }
     journal.add(eventFd, new FileId(event.device(), event.inode()), offsetBytes, lengthBytes);
-    Failpoint.reach("journalled");
-    PendingAccess access =
-        new PendingAccess(this, eventFd, true, List.of(file), offsetBytes, lengthBytes);
+    PendingAccess access;
+    try {
+      Failpoint.reach("journalled");
+      access = new PendingAccess(this, eventFd, true, List.of(file), offsetBytes, lengthBytes);
+    } catch (Throwable e) {
+      // It is denied, and its number free for another event.
+      journal.remove(eventFd);
+      throw e;
+    }
     try {
       misses.execute(access);
     } catch (Throwable e) {

@@ -39,12 +39,16 @@ final class Keeper implements Closeable {
 
   /**
    * $0 is the name, $1 the run directory, the rest the command that starts a daemon. Of two keepers
-   * (a daemon was killed while it replaced one) only that one starts a daemon which is on record.
-   * What it starts must not inherit the group, nor the protection from the OOM killer.
+   * (a daemon was killed while it replaced one) the one goes that is not on record. What it starts
+   * must not inherit the group, nor the protection from the OOM killer.
+   *
+   * <p>Whatever fails here, such as a fork for want of memory, it must not end as long as something
+   * may be mounted: then it stops itself, for which the shell needs nobody.
    */
   private static final String SCRIPT =
       """
       trap '' TERM HUP INT
+      trap 'kill -STOP $$' EXIT
       cd /
       run=$1
       shift
@@ -54,17 +58,27 @@ final class Keeper implements Closeable {
       while :; do
         alive=
         for file in "$run"/mounts/erofs-*; do
-          if [ -e "/sys/fs/erofs/${file##*/}" ]; then alive=1; fi
+          name=${file##*/}
+          if [ -e "/sys/fs/erofs/${name%.denied}" ]; then alive=1; fi
         done
-        if [ -z "$alive" ]; then exit 0; fi
-        if ! grep -q "\\"keeperPid\\" : $$," "$run/group" 2>/dev/null; then exit 0; fi
+        other=
+        if [ -r "$run/group" ]; then
+          while read -r key colon value; do
+            if [ "$key" = '"keeperPid"' ] && [ "$value" != "$$," ]; then other=1; fi
+          done <"$run/group"
+        fi
+        if [ -z "$alive" ] || [ -n "$other" ]; then trap - EXIT; exit 0; fi
         if [ $# -gt 0 ]; then
-          (trap - TERM HUP INT; echo 0 >/proc/self/oom_score_adj; exec "$@" 3>&- </dev/null >>"$run/aquifer.log" 2>&1) 2>/dev/null
+          (
+            trap - TERM HUP INT EXIT
+            echo 0 >/proc/self/oom_score_adj
+            exec "$@" 3>&- </dev/null >>"$run/aquifer.log" 2>&1
+          ) 2>/dev/null
           if [ $pause -lt 30 ]; then pause=$((pause + 1)); fi
         else
           pause=5
         fi
-        sleep $pause
+        sleep $pause || kill -STOP $$
       done
       """;
 
@@ -194,10 +208,16 @@ final class Keeper implements Closeable {
     }
   }
 
-  /** Leaves the process to itself and, as this is meant, starts no successor. */
-  void abandon() {
+  /**
+   * Leaves the process to itself.
+   *
+   * @param isMeant whether it should start no successor
+   */
+  void abandon(boolean isMeant) {
     if (child != null) {
-      Processes.tell(child, END);
+      if (isMeant) {
+        Processes.tell(child, END);
+      }
       Descriptors.close(child.inputFd());
     }
     Descriptors.close(processFd);

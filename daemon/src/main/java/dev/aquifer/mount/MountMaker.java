@@ -124,13 +124,13 @@ final class MountMaker {
     }
   }
 
-  /** A blob that is complete is read without asking. */
+  /** The kernel is told to ignore a blob that is complete; it may turn out to be damaged. */
   private KernelMount create(MountSpec spec, PreparedImage image) throws IOException {
     List<Integer> fds = new ArrayList<>();
     try (ShownSource shown = ShownSource.of(spec.source(), image.bootstrap(), runDirectory)) {
       for (PreparedImage.Device device : image.devices()) {
         fds.add(
-            device.blob() == null || device.blob().isComplete()
+            device.blob() == null
                 ? Descriptors.openForReading(device.path())
                 : groups.server().openWatched(device.path()));
       }

@@ -67,13 +67,13 @@ public final class Mounts implements Closeable {
     Recovery.sweep(runDirectory);
     this.warnings = new Warnings(runDirectory.resolve("warnings"));
     this.groups = ServedGroup.open(runDirectory, revive, warnings);
-    undo.add(() -> groups.close(true));
+    undo.add(() -> groups.close(End.FAILED));
     this.maker = new MountMaker(domains, groups, runDirectory);
-    this.recovery = undo.add(new Recovery(maker, groups, runDirectory, warnings));
+    this.recovery = new Recovery(maker, groups, runDirectory, warnings);
     recovery.run();
     mounts.addAll(recovery.takenOver());
     mounts.forEach(mount -> undo.add(mount.held));
-    groups.start(!mounts.isEmpty());
+    groups.start(!isUnused(), !recovery.hasDenied());
     this.watch = MountWatch.start(new Observer());
   }
 
@@ -287,16 +287,17 @@ public final class Mounts implements Closeable {
       if (made != null) {
         Files.deleteIfExists(Recovery.file(runDirectory, made.kernelName()));
       }
-      groups.release(this::isEmpty);
+      groups.release(this::isUnused);
     } catch (IOException e) {
       LOG.warn("{}: {}", runDirectory, Denial.reason(e));
     }
     mount.released.countDown();
   }
 
-  private boolean isEmpty() {
+  /** Whether the kernel has no file system that asks this process. */
+  private boolean isUnused() {
     synchronized (lock) {
-      return mounts.isEmpty();
+      return mounts.isEmpty() && !recovery.hasDenied();
     }
   }
 
@@ -397,11 +398,24 @@ public final class Mounts implements Closeable {
     @Override
     public boolean look() throws IOException {
       MountTable table = MountTable.read();
-      boolean awaits = false;
+      boolean awaits = awaitsDenied();
       for (Mount mount : visible()) {
         awaits |= look(mount, table);
       }
       return awaits;
+    }
+
+    private boolean awaitsDenied() throws IOException {
+      synchronized (lock) {
+        if (!recovery.hasDenied()) {
+          return false;
+        }
+        recovery.forgetDropped();
+      }
+      groups.release(Mounts.this::isUnused);
+      synchronized (lock) {
+        return recovery.hasDenied();
+      }
     }
 
     private List<Mount> visible() {
@@ -459,16 +473,33 @@ public final class Mounts implements Closeable {
   public List<Path> umountAll() {
     List<Path> busy = new ArrayList<>();
     for (MountStatus status : status().reversed()) {
-      if (status.state() == MountStatus.State.MOUNTED) {
-        try {
-          MountStatus unused = umount(status.target(), false);
-        } catch (IOException e) {
-          LOG.warn("{}", Denial.reason(e));
+      try {
+        if (status.state() == MountStatus.State.LINGERING
+            || umount(status.target(), false) != null) {
           busy.add(status.target());
         }
+      } catch (IOException e) {
+        LOG.warn("{}", Denial.reason(e));
+        busy.add(status.target());
       }
     }
     return busy;
+  }
+
+  /** Has the kernel ask about complete blobs, too, while {@code work} may find them damaged. */
+  public <T> T whileAskedAboutAll(Work<T> work) throws IOException {
+    groups.server().askAll();
+    try {
+      return work.run();
+    } finally {
+      groups.server().ignoreComplete();
+    }
+  }
+
+  /** Work that may fail. */
+  public interface Work<T> {
+    /** Does it. */
+    T run() throws IOException;
   }
 
   /**
@@ -479,15 +510,21 @@ public final class Mounts implements Closeable {
    */
   @Override
   public void close() throws IOException {
-    close(false);
+    close(End.MEANT);
   }
 
-  /**
-   * As {@link #close()}.
-   *
-   * @param isHandOver whether a successor is about to take over: who still waits is left to it
-   */
-  public void close(boolean isHandOver) throws IOException {
+  /** Why it ends. */
+  public enum End {
+    /** Somebody wants it: who still waits is denied in the end, and no successor is started. */
+    MEANT,
+    /** A successor is about to take over: who still waits is left to it. */
+    HAND_OVER,
+    /** Something failed: who still waits is left to a successor, which the keeper starts. */
+    FAILED
+  }
+
+  /** As {@link #close()}. */
+  public void close(End end) throws IOException {
     synchronized (lock) {
       if (isClosing) {
         return;
@@ -503,14 +540,13 @@ public final class Mounts implements Closeable {
       left = List.copyOf(mounts);
     }
     for (Mount mount : left) {
-      if (mount.phase != Mount.Phase.GONE && !isHandOver) {
+      if (mount.phase != Mount.Phase.GONE && end == End.MEANT) {
         LOG.info(
             "{}: stays mounted: reads of what is not in memory wait until aquifer runs again",
             oneLine(mount.target));
       }
     }
-    groups.close(isHandOver);
-    recovery.close();
+    groups.close(end);
     // The kernel's part stays as it is: only what this process has open is closed.
     for (Mount mount : left) {
       closeQuietly(mount.held);

@@ -3,17 +3,17 @@ package dev.aquifer.mount;
 import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.Descriptors.FileId;
 import dev.aquifer.linux.ErrnoException;
-import dev.aquifer.linux.Fanotify;
 import dev.aquifer.linux.MountCalls;
-import java.io.Closeable;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,16 +23,19 @@ import org.slf4j.LoggerFactory;
  * <ul>
  *   <li>Its keeper lives: the mount is taken over. No reader notices more than a pause.
  *   <li>The keeper is gone, too: the kernel may have handed out zeros, and they may be in its page
- *       cache. The mount is <em>poisoned</em>: hidden at once and mounted anew; who still has files
- *       open in the old one gets errors from now on.
- *   <li>It can't be taken over, such as for a cache that was removed: its readers are denied, as
- *       any unknown file's are, and it is mounted anew.
+ *       cache. The mount is <em>poisoned</em>: hidden at once and mounted anew.
+ *   <li>It can't be taken over, such as for a cache that was removed: hidden and mounted anew, too.
  * </ul>
  *
- * <p>Used by one thread.
+ * <p>Who still has files open in what was hidden is <em>denied</em>, by the group that asks here
+ * and knows no such file; so it goes on, from daemon to daemon, until the kernel has dropped the
+ * file system: {@code mounts/erofs-N.denied} says so, and the keeper stays as long.
+ *
+ * <p>Not safe for use by several threads at once.
  */
-final class Recovery implements Closeable {
+final class Recovery {
   private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
+  private static final String DENIED = ".denied";
 
   /** How long the kernel has to drop what was hidden, if no program uses it. */
   private static final long PATIENCE_NANOS = 1_000_000_000L;
@@ -43,8 +46,7 @@ final class Recovery implements Closeable {
   private final Warnings warnings;
   private final List<Mount> takenOver = new ArrayList<>();
   private final List<MountSpec> toMountAnew = new ArrayList<>();
-  private final Undo deniers = new Undo();
-  private @Nullable Fanotify denier;
+  private final Set<String> denied = new TreeSet<>();
 
   Recovery(MountMaker maker, ServedGroup groups, Path runDirectory, Warnings warnings) {
     this.maker = maker;
@@ -61,9 +63,19 @@ final class Recovery implements Closeable {
   /** Deals with all that is there. */
   void run() throws IOException {
     Files.createDirectories(directory);
-    try (var files = Files.newDirectoryStream(directory, "erofs-*[0-9]")) {
+    try (var drafts = Files.newDirectoryStream(directory, ".*")) {
+      for (Path draft : drafts) {
+        Files.delete(draft);
+      }
+    }
+    try (var files = Files.newDirectoryStream(directory, "erofs-*")) {
       for (Path file : files) {
-        recover(file);
+        String name = file.getFileName().toString();
+        if (name.endsWith(DENIED)) {
+          recoverDenied(file, name.substring(0, name.length() - DENIED.length()));
+        } else if (name.matches("erofs-[0-9]+")) {
+          recover(file, name);
+        }
       }
     }
   }
@@ -78,22 +90,64 @@ final class Recovery implements Closeable {
     return toMountAnew;
   }
 
-  private void recover(Path file) throws IOException {
+  /** Whether some file systems are denied that the kernel has not dropped yet. */
+  boolean hasDenied() {
+    return !denied.isEmpty();
+  }
+
+  /** Forgets what was denied and the kernel has dropped since. */
+  void forgetDropped() throws IOException {
+    for (String name : List.copyOf(denied)) {
+      if (!KernelMount.isAlive(name)) {
+        Files.deleteIfExists(directory.resolve(name + DENIED));
+        denied.remove(name);
+        LOG.info("{}: the last program that used it has ended", name);
+      }
+    }
+  }
+
+  private void recoverDenied(Path file, String kernelName) throws IOException {
+    if (KernelMount.isAlive(kernelName)
+        && Files.readString(file, StandardCharsets.ISO_8859_1).equals(groups.bootId())) {
+      denied.add(kernelName);
+    } else {
+      Files.delete(file);
+    }
+  }
+
+  /** A file that is not as it should be must not keep the others waiting. */
+  private void recover(Path file, String kernelName) throws IOException {
     SavedMount saved;
     try {
       saved = SavedState.read(file, SavedMount.class);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
+      deny(kernelName);
       warnings.add(
           "%s: put aside as %s: readers of that mount get errors: unmount it and mount it anew"
               .formatted(Denial.reason(e), SavedState.putAside(file)));
       return;
     }
-    if (!saved.bootId().equals(groups.bootId()) || !KernelMount.isAlive(saved.kernelName())) {
-      Files.delete(file);
-    } else if (groups.isTakenOver()) {
-      takeOver(saved, file);
-    } else {
-      replacePoisoned(saved, file);
+    try {
+      if (!saved.bootId().equals(groups.bootId()) || !KernelMount.isAlive(kernelName)) {
+        Files.delete(file);
+      } else if (groups.isTakenOver() || !saved.isLazy()) {
+        takeOver(saved, file);
+      } else {
+        replacePoisoned(saved, file);
+      }
+    } catch (IOException | RuntimeException e) {
+      deny(kernelName);
+      warnings.add(
+          "%s: %s: readers of that mount get errors: unmount it and mount it anew"
+              .formatted(file, Denial.reason(e)));
+    }
+  }
+
+  /** From now on until the kernel has dropped it. */
+  private void deny(String kernelName) throws IOException {
+    if (KernelMount.isAlive(kernelName)) {
+      Files.writeString(directory.resolve(kernelName + DENIED), groups.bootId());
+      denied.add(kernelName);
     }
   }
 
@@ -124,17 +178,19 @@ final class Recovery implements Closeable {
     warnings.add(
         "%s: was left by a daemon that was killed together with its keeper: programs that read there since then may have got zeros: restart them. What they still have open gives errors from now on"
             .formatted(saved.target()));
+    List<SavedMount.File> filled = saved.files().stream().filter(saved::isFilled).toList();
     // First of all: from here on no more zeros.
-    for (SavedMount.File device : saved.files()) {
-      change(device, fd -> denier().watch(fd, Path.of(device.path())));
+    groups.keep();
+    for (SavedMount.File device : filled) {
+      change(device, fd -> groups.server().deny(fd, Path.of(device.path())));
     }
     replace(saved, file);
     boolean isDropped = isDropped(saved.kernelName());
-    for (SavedMount.File device : saved.files()) {
+    for (SavedMount.File device : filled) {
       Path path = Path.of(device.path());
       if (isDropped) {
-        change(device, fd -> denier().unwatch(fd, path));
-      } else if (saved.manifest() != null || device.origin() != null) {
+        change(device, fd -> groups.server().undeny(fd, path));
+      } else {
         // Who still reads from it is denied, so the new mount needs another one.
         Files.deleteIfExists(path);
       }
@@ -162,20 +218,6 @@ final class Recovery implements Closeable {
     }
   }
 
-  private Fanotify denier() throws IOException {
-    Fanotify group = denier;
-    if (group == null) {
-      group = deniers.add(Fanotify.open());
-      Path path = directory.resolveSibling("events-denied");
-      Journal journal = deniers.add(Journal.create(path));
-      // It knows of no file, so it denies everything.
-      FanotifyServer server = deniers.add(FanotifyServer.create(group, journal, "aquifer-denier"));
-      server.start();
-      denier = group;
-    }
-    return group;
-  }
-
   private void replace(SavedMount saved, Path file) throws IOException {
     Path target = Path.of(saved.target());
     MountTable.Entry top = MountTable.read().topAt(target);
@@ -187,6 +229,7 @@ final class Recovery implements Closeable {
         LOG.error("{}: left by an earlier daemon: {}", target, e.getMessage());
       }
     }
+    deny(saved.kernelName());
     Files.deleteIfExists(file);
   }
 
@@ -200,12 +243,6 @@ final class Recovery implements Closeable {
       LockSupport.parkNanos(5_000_000);
     }
     return true;
-  }
-
-  /** Stops denying. */
-  @Override
-  public void close() throws IOException {
-    deniers.close();
   }
 
   /** Removes what a killed daemon was about to use and nobody knows of. */

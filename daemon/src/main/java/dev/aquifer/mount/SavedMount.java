@@ -89,6 +89,16 @@ record SavedMount(
     }
   }
 
+  /** Whether {@code file} is filled while the kernel reads it. */
+  boolean isFilled(File file) {
+    return manifest != null || file.origin() != null;
+  }
+
+  /** Whether any of its files is. */
+  boolean isLazy() {
+    return files.stream().anyMatch(this::isFilled);
+  }
+
   /** The wish that led to it. */
   MountSpec spec() throws IOException {
     return new MountSpec(source, Path.of(target), MountOptions.parse(options).with(devices));
@@ -135,7 +145,8 @@ record SavedMount(
   private void check(List<PreparedImage.Device> opened) throws IOException {
     if (opened.size() != files.size()) {
       throw new IOException(
-          "%s: has %d devices: expected %d".formatted(source, opened.size(), files.size()));
+          "%s: has %d devices: expected %d"
+              .formatted(ShownSource.safe(source), opened.size(), files.size()));
     }
     for (int i = 0; i < files.size(); i++) {
       File file = files.get(i);

@@ -46,7 +46,7 @@ final class ServedGroup {
     this.revive = revive;
     Keeper found = findKeeper(warnings);
     if (found != null) {
-      undo.add(found::abandon);
+      undo.add(() -> found.abandon(false));
     }
     Fanotify taken = found == null ? null : found.takeGroup();
     this.isTakenOver = taken != null;
@@ -131,9 +131,10 @@ final class ServedGroup {
    * Starts to serve: first what a predecessor left unanswered. To be called when all files of the
    * mounts that were taken over are watched.
    *
-   * @param isUsed whether there are any
+   * @param isUsed whether the kernel has any file system that asks this group
+   * @param knowsAll whether all files that such ones read are watched
    */
-  void start(boolean isUsed) throws IOException {
+  void start(boolean isUsed, boolean knowsAll) throws IOException {
     synchronized (recording) {
       Keeper old = keeper;
       keeper = null;
@@ -145,7 +146,7 @@ final class ServedGroup {
         Files.deleteIfExists(file());
       }
     }
-    server.start();
+    server.start(knowsAll);
   }
 
   /** Makes sure that a keeper holds the group; to be called before a mount is made. */
@@ -209,18 +210,17 @@ final class ServedGroup {
    * Stops serving; idempotent. With mounts left the keeper goes on, and with it the group: what
    * readers ask then waits for a successor.
    *
-   * @param isHandOver whether those who wait already are left to the successor, too; else they are
-   *     denied
+   * @param end why
    */
-  void close(boolean isHandOver) throws IOException {
+  void close(Mounts.End end) throws IOException {
     synchronized (recording) {
       if (isClosed) {
         return;
       }
       isClosed = true;
-      server.close(isHandOver);
+      server.close(end != Mounts.End.MEANT);
       if (keeper != null) {
-        keeper.abandon();
+        keeper.abandon(end != Mounts.End.FAILED);
       }
       group.close();
       journal.close();

@@ -113,10 +113,13 @@ final class ShownSource implements Closeable {
 
   /**
    * A source as a log, a status and a message may show it: in one line, and without the query of a
-   * URL, which may be a secret.
+   * URL and what stands before its host, which may be secrets.
    */
   static String safe(String source) {
-    String text = MountSpec.isUrl(source) ? source.replaceFirst("\\?.*$", "") : source;
+    String text =
+        MountSpec.isUrl(source)
+            ? source.replaceFirst("\\?.*$", "").replaceFirst("://[^/]*@", "://")
+            : source;
     return text.replaceAll("\\p{Cntrl}", "?");
   }
 

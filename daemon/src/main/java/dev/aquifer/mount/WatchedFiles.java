@@ -76,6 +76,9 @@ final class WatchedFiles {
       watched = entries.computeIfAbsent(id, key -> new Entry(file, key));
       watched.users.add(prefetch);
       publish();
+      if (!watched.file.isComplete() && watched.ignoredFd < 0) {
+        endLeftIgnore(watched.file);
+      }
       watched.file.prefetch(strongest(watched.users));
     }
     Runnable forget = watched.file.whenComplete(() -> ignore(watched));
@@ -86,6 +89,18 @@ final class WatchedFiles {
         release(watched, prefetch);
       }
     };
+  }
+
+  /** A predecessor may have found it complete, and have been killed before it found it damaged. */
+  private void endLeftIgnore(LazyFile file) throws IOException {
+    int fd = Descriptors.openForReading(file.path());
+    try {
+      group.unignore(fd, file.path());
+    } catch (ErrnoException e) {
+      // There is no such mark, as nearly always.
+    } finally {
+      Descriptors.close(fd);
+    }
   }
 
   private static FileId fileId(Path path) throws IOException {
@@ -141,7 +156,25 @@ final class WatchedFiles {
     }
   }
 
-  /** Nobody uses it any more: its next user may find it incomplete. */
+  /** Has the kernel ask about complete files, too, as they may turn out not to be. */
+  void askAll() {
+    synchronized (lock) {
+      entries.values().forEach(this::heed);
+    }
+  }
+
+  /** Ends {@link #askAll}: what is complete, or when it is, is ignored again. */
+  void ignoreComplete() {
+    List<Entry> now;
+    synchronized (lock) {
+      now = List.copyOf(entries.values());
+    }
+    for (Entry entry : now) {
+      Runnable unused = entry.file.whenComplete(() -> ignore(entry));
+    }
+  }
+
+  /** The kernel is to ask about it again. */
   private void heed(Entry entry) {
     if (entry.ignoredFd < 0) {
       return;

@@ -125,19 +125,32 @@ class SuccessionTest {
 
   @Test
   void aDaemonIsReplacedUnderItsReaders() throws Exception {
-    Process running = home.startDaemon();
+    ProcessHandle running = home.startDaemon().toHandle();
     mount();
     Process reading = startReading();
     for (int i = 0; i < 5; i++) {
-      String name = "daemon-" + i;
-      Process next = home.start(name, "daemon", "--replace");
-      Program.await("ready", () -> Program.has(home.directory.resolve(name), "ready"));
-      assertThat(running.waitFor()).isZero();
-      running = next;
+      Program.Outcome replaced = home.run("daemon", "--replace");
+      assertThat(replaced.out()).as(replaced.err()).contains("process " + running.pid());
+      running.onExit().join();
+      running = home.background();
     }
+    // What took over is in the background, and comes back like any other there.
+    running.destroyForcibly();
+    running.onExit().join();
+    long killed = running.pid();
+    Program.await("another daemon", () -> isAnother(killed));
 
     assertReadRight(reading);
-    assertThat(home.run("status").out()).contains("process " + running.pid());
+    assertThat(home.run("daemon", "--stop").exitCode()).isZero();
+  }
+
+  @Test
+  void whatNobodyCouldReplaceIsSaid() throws Exception {
+    assertThat(home.run("daemon", "--replace").out()).contains("started, as none ran");
+    Program.Outcome other = home.run("daemon", "--replace", "--cache-dir", home.directory);
+
+    assertThat(other.exitCode()).isEqualTo(1);
+    assertThat(other.err()).contains("expected the same", home.places.cacheDir().toString());
     assertThat(home.run("daemon", "--stop").exitCode()).isZero();
   }
 

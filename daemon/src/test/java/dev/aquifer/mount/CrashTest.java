@@ -45,6 +45,7 @@ class CrashTest {
   private Path target;
   private Path run;
   private FaultyOrigin origin;
+  private String path = System.getenv("PATH");
 
   @BeforeEach
   void open() throws Exception {
@@ -88,8 +89,10 @@ class CrashTest {
                 target.toString(),
                 "prefetch=0"));
     command.addAll(List.of(failpoint));
-    Process process =
-        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+    builder.environment().put("PATH", path);
+    Process process = builder.start();
     processes.add(process);
     return process;
   }
@@ -399,6 +402,35 @@ class CrashTest {
     }
   }
 
+  /** Whoever is denied stays so, from daemon to daemon, until he lets go. */
+  @Test
+  void whoHasAPoisonedFileOpenNeverGetsZerosAgain() throws Exception {
+    Process serving = startServing();
+    try (RandomAccessFile file = new RandomAccessFile(target.resolve("noise").toFile(), "r")) {
+      byte[] page = new byte[4096];
+      file.readFully(page);
+      int keeper = keeperPid();
+      kill(serving);
+      killKeeper(keeper);
+      for (int successor = 1; successor <= 3; successor++) {
+        int at = successor << 20;
+        try (CacheStore store = CacheStore.open(ROOT.directory().resolve("cache"));
+            Fetcher fetcher = new Fetcher();
+            Mounts mounts = Mounts.open(new Domains(store, fetcher), run, List.of())) {
+          await("it is mounted anew", () -> !mounts.status().isEmpty());
+          assertThatThrownBy(
+                  () -> {
+                    file.seek(at);
+                    file.readFully(page);
+                  })
+              .hasMessageContaining("Input/output");
+          assertAllIsRight();
+        }
+      }
+    }
+    asSuccessor(mounts -> assertAllIsRight());
+  }
+
   @Test
   void aPoisonedMountThatNobodyUsesKeepsItsCache() throws Exception {
     Process serving = startServing();
@@ -447,10 +479,46 @@ class CrashTest {
           assertThat(reader.exitValue()).isNotZero();
         }
       }
-      Run.program("umount", "-l", target.toString());
-      List<Path> unused = mounts.umountAll();
+      if (!what.equals("mounts")) {
+        assertThat(mounts.umountAll()).isEmpty();
+      }
     } finally {
       Run.program("kill", "-9", Integer.toString(keeper));
+    }
+    if (what.equals("mounts")) {
+      // It is still to be seen, and nobody serves it: its readers must wait, not get zeros.
+      Process late = startReader("late", 2 << 20);
+      awaitWaiting(late);
+      kill(late);
+      int next = keeperPid();
+      Run.ok("umount", target.toString());
+      // A child of this process that nobody reaps.
+      await("the keeper has ended", () -> stateOf(next) == 'Z');
+      asSuccessor(mounts -> assertThat(mounts.status()).isEmpty());
+    }
+  }
+
+  /** Such as for want of memory: whatever a keeper can't do, it goes on to hold the group. */
+  @Test
+  void aKeeperThatCanStartNothingHoldsOn() throws Exception {
+    path = "/nonexistent";
+    Process serving = startServing();
+    int keeper = keeperPid();
+    kill(serving);
+    await("it has stopped itself", () -> stateOf(keeper) == 'T');
+    Process reader = startReader("one", 1 << 20);
+    awaitWaiting(reader);
+
+    asSuccessor(mounts -> assertGot("one", reader, 1 << 20));
+    await("the keeper is gone", () -> ProcessHandle.of(keeper).isEmpty());
+  }
+
+  private static char stateOf(int pid) {
+    try {
+      String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
+      return stat.charAt(stat.lastIndexOf(')') + 2);
+    } catch (IOException e) {
+      throw new AssertionError("the process ended", e);
     }
   }
 

@@ -56,7 +56,7 @@ class FanotifyServerTest {
     group = keep(Fanotify.open());
     Journal journal = keep(Journal.create(ROOT.directory().resolve("events")));
     server = keep(FanotifyServer.create(group, journal, "test-events"));
-    server.start();
+    server.start(true);
     mountPoint = ROOT.make("mnt");
   }
 

@@ -491,6 +491,41 @@ class MountsTest {
     }
   }
 
+  /** Damage that is known is never served, also where the blob was complete and nobody asked. */
+  @Test
+  void damageThatCanNotBeRepairedYetIsAnError() throws Exception {
+    Path noise = shop.mount("one", "a", "domain_id=d,prefetch=all").target().resolve("noise");
+    String blob = shop.one.blobs().get(0).id().hex();
+    await("it is complete", () -> shop.blob(blob).spansPresent() == shop.blob(blob).spansTotal());
+    assertSameTree(shop.target("a"));
+    Path data = ROOT.directory().resolve("cache/domains/d/blobs/" + blob + "/data");
+    try (RandomAccessFile file = new RandomAccessFile(data.toFile(), "rw")) {
+      file.seek(Shop.SPAN_BITS);
+      int old = file.read();
+      file.seek(Shop.SPAN_BITS);
+      file.write(old ^ 1);
+    }
+    shop.origin.fault(FaultyOrigin.any(), answer -> answer.status = 404);
+
+    assertThatThrownBy(() -> shop.mounts.whileAskedAboutAll(() -> shop.domains.verify(true)))
+        .hasMessageContaining("404");
+    for (int successor = 0; successor < 2; successor++) {
+      Run.ok("sh", "-c", "echo 3 > /proc/sys/vm/drop_caches");
+      assertThatThrownBy(() -> readAll(shop.target("a"))).isInstanceOf(IOException.class);
+      shop.mounts.close();
+      shop.mounts = shop.openMounts();
+    }
+    shop.origin.heal();
+    assertSameTree(shop.target("a"));
+    assertThat(noise).hasSameBinaryContentAs(shop.tree.resolve("noise"));
+  }
+
+  private static void readAll(Path tree) throws IOException {
+    for (String name : List.of("noise", "text")) {
+      byte[] unused = Files.readAllBytes(tree.resolve(name));
+    }
+  }
+
   @Test
   void aSourceInAnAquiferMountIsRefused() throws Exception {
     Path tree = ROOT.make("nested");
