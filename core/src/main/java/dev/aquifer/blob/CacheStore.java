@@ -83,6 +83,8 @@ public final class CacheStore implements Closeable {
   static CacheStore open(Path root, long flushMillis) throws IOException {
     Path real = create(root);
     checkIsOurs(real);
+    // Before a lock is made in what may be somebody's directory.
+    checkFormat(real);
     synchronized (OPEN) {
       if (!OPEN.add(real)) {
         throw inUse(real, "this process");
@@ -91,7 +93,6 @@ public final class CacheStore implements Closeable {
     boolean isOpen = false;
     try (Opening opening = new Opening()) {
       FileChannel lockChannel = opening.add(lock(real));
-      checkFormat(real);
       Files.setPosixFilePermissions(real, OURS_ALONE);
       Path temp = Files.createDirectories(real.resolve("tmp"));
       try (DirectoryStream<Path> left = Files.newDirectoryStream(temp)) {

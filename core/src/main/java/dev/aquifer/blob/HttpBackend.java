@@ -308,9 +308,12 @@ final class HttpBackend implements Backend {
           cause);
     }
     String reason =
-        cause.getMessage() == null
-            ? cause.getClass().getSimpleName()
-            : Shown.text(cause.getMessage());
+        cause.getMessage() != null
+            ? Shown.text(cause.getMessage())
+            // The JDK's client says no more of it.
+            : cause instanceof ConnectException
+                ? "connection refused"
+                : cause.getClass().getSimpleName();
     return new BackendException(
         "%s: %s: %s"
             .formatted(

@@ -24,7 +24,7 @@ final class InstallMountHelperCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException {
     if (Files.exists(link, LinkOption.NOFOLLOW_LINKS)) {
-      if (!Files.isSymbolicLink(link)) {
+      if (!isOurs(link)) {
         throw new FailedException(
             ExitCode.FAILED, link + ": is no link made by this command: remove it by hand");
       }
@@ -48,5 +48,10 @@ final class InstallMountHelperCommand extends Command {
       out().println(link + " -> " + launcher);
     }
     return ExitCode.OK;
+  }
+
+  /** Whether it leads to an aquifer script, this one or another. */
+  private static boolean isOurs(Path link) throws IOException {
+    return Files.isSymbolicLink(link) && Files.readSymbolicLink(link).endsWith("aquifer");
   }
 }

@@ -51,10 +51,12 @@ public final class Main {
       throws FailedException {
     CommandLine root = Commands.commandLine(args, out, err);
     ParseResult parsed = root.parseArgs(args);
+    boolean wantsHelp = parsed.isUsageHelpRequested();
     while (parsed.hasSubcommand()) {
       parsed = parsed.subcommand();
+      wantsHelp |= parsed.isUsageHelpRequested();
     }
-    if (parsed.isUsageHelpRequested()) {
+    if (wantsHelp) {
       CommandLine asked = parsed.commandSpec().commandLine();
       (asked == root ? Commands.all(out, err) : asked).usage(out);
       return ExitCode.OK;

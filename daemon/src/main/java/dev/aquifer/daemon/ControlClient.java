@@ -77,7 +77,7 @@ public final class ControlClient {
   }
 
   private SocketChannel connect() throws IOException {
-    if (!Files.exists(socket)) {
+    if (Files.notExists(socket)) {
       throw new NoDaemonException(socket + ": no aquifer daemon runs here");
     }
     try {

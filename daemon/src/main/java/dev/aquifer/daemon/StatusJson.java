@@ -67,7 +67,6 @@ public final class StatusJson {
     return node;
   }
 
-  /** An error: the errno as the kernel numbers and names it, and the sentence for people. */
   static ObjectNode of(VerifyStatus blob) {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     node.put("domain", blob.domainId());
@@ -78,6 +77,7 @@ public final class StatusJson {
     return node;
   }
 
+  /** An error: the errno as the kernel numbers and names it, and the sentence for people. */
   static ObjectNode error(int errno, @Nullable String name, String message) {
     ObjectNode node = JSON.objectNode();
     node.put("errno", errno);

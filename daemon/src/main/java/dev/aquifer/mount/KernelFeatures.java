@@ -111,7 +111,8 @@ public record KernelFeatures(boolean erofs, boolean preContent, @Nullable String
     }
   }
 
-  private static String withoutMark(ErrnoException e, Path cacheDirectory) throws IOException {
+  /** Why a file in the cache can't be watched. */
+  static String withoutMark(ErrnoException e, Path cacheDirectory) throws IOException {
     return switch (Errno.of(e.errno())) {
       case EOPNOTSUPP ->
           "%s is on %s, which has no pre-content events: put the cache on ext4, XFS or btrfs"

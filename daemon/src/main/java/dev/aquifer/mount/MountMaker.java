@@ -8,6 +8,7 @@ import dev.aquifer.io.Failpoint;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.linux.Descriptors;
 import dev.aquifer.linux.Directories;
+import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.MountCalls;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -132,7 +133,7 @@ final class MountMaker {
         fds.add(
             device.blob() == null
                 ? Descriptors.openForReading(device.path())
-                : groups.server().openWatched(device.path()));
+                : openWatched(device.path()));
       }
       return PlatformThread.call(
           "aquifer-mount",
@@ -142,6 +143,14 @@ final class MountMaker {
           });
     } finally {
       fds.forEach(Descriptors::close);
+    }
+  }
+
+  private int openWatched(Path data) throws IOException {
+    try {
+      return groups.server().openWatched(data);
+    } catch (ErrnoException e) {
+      throw new RefusedException(Errno.of(e.errno()), KernelFeatures.withoutMark(e, data));
     }
   }
 }

@@ -136,4 +136,15 @@ class MainTest {
   void theVersionIsOneLine() {
     assertThat(Program.run("--version").out()).matches("aquifer [^\\n]+\\n");
   }
+
+  @Test
+  void helpBeforeACommandRunsNothing() {
+    for (String option : new String[] {"--help", "-h"}) {
+      Program.Outcome outcome = Program.run(option, "umount");
+
+      assertThat(outcome.exitCode()).isZero();
+      assertThat(outcome.out()).contains("Usage: aquifer umount");
+      assertThat(outcome.err()).isEmpty();
+    }
+  }
 }
