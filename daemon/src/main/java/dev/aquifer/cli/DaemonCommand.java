@@ -20,6 +20,7 @@ import picocli.CommandLine.Option;
     description = "Run the daemon in the foreground. `aquifer mount` starts one by itself.")
 final class DaemonCommand extends Command {
   private static final Duration STOP_LIMIT = Duration.ofMinutes(2);
+  private static final long POLL_MILLIS = 2;
   private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(30);
 
   @Mixin DaemonPlaces places = new DaemonPlaces();
@@ -121,8 +122,10 @@ final class DaemonCommand extends Command {
                 .request("POST", "/v1/hand-over", null)
                 .path("pid")
                 .asLong();
-        // However long it takes: without it nobody serves.
-        ProcessHandle.of(pid).ifPresent(old -> old.onExit().join());
+        // However long it takes: without it nobody serves. ProcessHandle.onExit looks too seldom.
+        while (ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false)) {
+          Thread.sleep(POLL_MILLIS);
+        }
       } catch (NoDaemonException e) {
         // It has ended meanwhile.
       }
