@@ -1,7 +1,6 @@
 package dev.aquifer.cli;
 
 import dev.aquifer.daemon.ControlClient;
-import dev.aquifer.daemon.ControlClient.NoDaemonException;
 import dev.aquifer.daemon.Places;
 import java.io.File;
 import java.io.IOException;
@@ -83,7 +82,8 @@ final class BackgroundDaemon {
               .path("pid")
               .asLong()
           != otherPid;
-    } catch (NoDaemonException e) {
+    } catch (IOException e) {
+      // There is none yet, or the one that is to be replaced is just ending.
       return false;
     }
   }

@@ -10,6 +10,7 @@ import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -116,18 +117,18 @@ final class DaemonCommand extends Command {
   private Daemon open(Places at) throws IOException, InterruptedException {
     List<String> revive = background ? BackgroundDaemon.command(at) : List.of();
     if (replacing) {
+      Optional<ProcessHandle> old = at.ownerPid().flatMap(ProcessHandle::of);
       try {
-        long pid =
-            new ControlClient(at.socket(), HAND_OVER_LIMIT)
-                .request("POST", "/v1/hand-over", null)
-                .path("pid")
-                .asLong();
-        // However long it takes: without it nobody serves. ProcessHandle.onExit looks too seldom.
-        while (ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false)) {
-          Thread.sleep(POLL_MILLIS);
-        }
-      } catch (NoDaemonException e) {
-        // It has ended meanwhile.
+        JsonNode unused =
+            new ControlClient(at.socket(), HAND_OVER_LIMIT).request("POST", "/v1/hand-over", null);
+      } catch (RefusedException e) {
+        throw e;
+      } catch (IOException e) {
+        // It has ended meanwhile, or does so before its answer is whole.
+      }
+      // However long it takes: without it nobody serves. ProcessHandle.onExit looks too seldom.
+      while (old.map(ProcessHandle::isAlive).orElse(false)) {
+        Thread.sleep(POLL_MILLIS);
       }
     }
     return Daemon.open(at, revive);

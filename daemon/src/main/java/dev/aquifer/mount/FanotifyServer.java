@@ -50,6 +50,9 @@ final class FanotifyServer implements Closeable {
   /** How long those who wait already have to get their bytes when the server closes. */
   private static final long FINISH_NANOS = 5_000_000_000L;
 
+  /** The same when a successor waits: later readers wait as long. */
+  private static final long HAND_OVER_NANOS = 500_000_000L;
+
   private final Fanotify group;
   private final Journal journal;
   private final WatchedFiles files;
@@ -299,7 +302,7 @@ final class FanotifyServer implements Closeable {
     boolean interrupted = thread.isAlive() && join();
     // Not interrupted: that would close the files under those that just write.
     misses.shutdown();
-    long deadline = System.nanoTime() + FINISH_NANOS;
+    long deadline = System.nanoTime() + (isHandOver ? HAND_OVER_NANOS : FINISH_NANOS);
     while (!waiting.isEmpty() && System.nanoTime() < deadline) {
       LockSupport.parkNanos(1_000_000);
     }
