@@ -149,6 +149,16 @@ public final class Descriptors {
     }
   }
 
+  /** Which file {@code path} is. */
+  public static FileId fileId(Path path) throws ErrnoException {
+    int fd = openForReading(path);
+    try {
+      return fileId(fd);
+    } finally {
+      close(fd);
+    }
+  }
+
   /** The bare call; {@code stat} has {@link #STAT_BYTES}. For the loop that must not allocate. */
   static int fstat(int fd, MemorySegment stat) {
     try {

@@ -58,7 +58,7 @@ record SavedMount(
     PreparedImage image = made.image();
     List<File> files = new ArrayList<>();
     for (PreparedImage.Device device : image.devices()) {
-      FileId id = fileId(device.path());
+      FileId id = Descriptors.fileId(device.path());
       files.add(
           new File(
               device.id(), device.path().toString(), id.device(), id.inode(), device.origin()));
@@ -78,15 +78,6 @@ record SavedMount(
         image.bootstrapFetchedBytes(),
         image.remote() == null ? null : image.remote().manifestJson(),
         files);
-  }
-
-  private static FileId fileId(Path path) throws IOException {
-    int fd = Descriptors.openForReading(path);
-    try {
-      return Descriptors.fileId(fd);
-    } finally {
-      Descriptors.close(fd);
-    }
   }
 
   /** Whether {@code file} is filled while the kernel reads it. */
@@ -151,7 +142,8 @@ record SavedMount(
     for (int i = 0; i < files.size(); i++) {
       File file = files.get(i);
       if (opened.get(i).blob() != null
-          && !fileId(opened.get(i).path()).equals(new FileId(file.deviceNumber(), file.inode()))) {
+          && !Descriptors.fileId(opened.get(i).path())
+              .equals(new FileId(file.deviceNumber(), file.inode()))) {
         throw new IOException(
             "%s: is not the file any more that the kernel reads".formatted(opened.get(i).path()));
       }

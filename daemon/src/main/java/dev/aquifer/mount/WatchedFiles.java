@@ -6,7 +6,6 @@ import dev.aquifer.linux.ErrnoException;
 import dev.aquifer.linux.Fanotify;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -67,7 +66,7 @@ final class WatchedFiles {
    * @throws IOException if the file is not there
    */
   Closeable watch(LazyFile file, Prefetch prefetch) throws IOException {
-    FileId id = fileId(file.path());
+    FileId id = Descriptors.fileId(file.path());
     Entry watched;
     synchronized (lock) {
       if (isClosed) {
@@ -98,15 +97,6 @@ final class WatchedFiles {
       group.unignore(fd, file.path());
     } catch (ErrnoException e) {
       // There is no such mark, as nearly always.
-    } finally {
-      Descriptors.close(fd);
-    }
-  }
-
-  private static FileId fileId(Path path) throws IOException {
-    int fd = Descriptors.openForReading(path);
-    try {
-      return Descriptors.fileId(fd);
     } finally {
       Descriptors.close(fd);
     }
