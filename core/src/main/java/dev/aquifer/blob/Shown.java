@@ -1,11 +1,11 @@
 package dev.aquifer.blob;
 
 /** What messages show of URLs: their queries and users are often secrets. */
-final class Shown {
+public final class Shown {
   private Shown() {}
 
   /** The URL, which may be malformed, up to its query, and without user and password. */
-  static String url(String url) {
+  public static String url(String url) {
     return url.replaceFirst("(?s)[?#].*", "").replaceFirst("//[^/]*@", "//");
   }
 

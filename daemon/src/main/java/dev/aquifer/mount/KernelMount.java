@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * An EROFS file system that the kernel reads from regular files: made whole before anybody can see
@@ -172,5 +173,18 @@ final class KernelMount implements Closeable {
   static boolean isAlive(String kernelName) {
     return Files.exists(SYS_EROFS.resolve(kernelName))
         || !Files.exists(SYS_EROFS.resolve("features"));
+  }
+
+  /** Waits until the kernel has dropped the file system of this name; whether it has in time. */
+  static boolean awaitDropped(String kernelName, long limitNanos) {
+    long deadline = System.nanoTime() + limitNanos;
+    while (isAlive(kernelName)) {
+      if (System.nanoTime() > deadline) {
+        return false;
+      }
+      // The kernel tells nobody when it drops one.
+      LockSupport.parkNanos(1_000_000);
+    }
+    return true;
   }
 }

@@ -18,7 +18,6 @@ import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -224,17 +223,6 @@ public final class Mounts implements Closeable {
     }
   }
 
-  private static boolean isDropped(String kernelName) {
-    long deadline = System.nanoTime() + DROP_NANOS;
-    while (KernelMount.isAlive(kernelName)) {
-      if (System.nanoTime() > deadline) {
-        return false;
-      }
-      LockSupport.parkNanos(1_000_000);
-    }
-    return true;
-  }
-
   private void refuseIfClosing(Path target) throws RefusedException {
     synchronized (lock) {
       if (isClosing) {
@@ -257,7 +245,7 @@ public final class Mounts implements Closeable {
       if (isSeen) {
         hide(mount, failure);
       }
-      if (!isDropped(made.kernelName())) {
+      if (!KernelMount.awaitDropped(made.kernelName(), DROP_NANOS)) {
         synchronized (lock) {
           mount.phase = Mount.Phase.LINGERING;
         }

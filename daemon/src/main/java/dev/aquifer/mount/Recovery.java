@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -185,7 +184,7 @@ final class Recovery {
       change(device, fd -> groups.server().deny(fd, Path.of(device.path())));
     }
     replace(saved, file);
-    boolean isDropped = isDropped(saved.kernelName());
+    boolean isDropped = KernelMount.awaitDropped(saved.kernelName(), PATIENCE_NANOS);
     for (SavedMount.File device : filled) {
       Path path = Path.of(device.path());
       if (isDropped) {
@@ -231,18 +230,6 @@ final class Recovery {
     }
     deny(saved.kernelName());
     Files.deleteIfExists(file);
-  }
-
-  private static boolean isDropped(String kernelName) {
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
-    while (KernelMount.isAlive(kernelName)) {
-      if (System.nanoTime() > deadline) {
-        return false;
-      }
-      // The kernel tells nobody when it drops a file system.
-      LockSupport.parkNanos(5_000_000);
-    }
-    return true;
   }
 
   /** Removes what a killed daemon was about to use and nobody knows of. */

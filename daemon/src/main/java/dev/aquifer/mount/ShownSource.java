@@ -1,5 +1,6 @@
 package dev.aquifer.mount;
 
+import dev.aquifer.blob.Shown;
 import dev.aquifer.linux.MountCalls;
 import java.io.Closeable;
 import java.io.IOException;
@@ -116,10 +117,7 @@ final class ShownSource implements Closeable {
    * URL and what stands before its host, which may be secrets.
    */
   static String safe(String source) {
-    String text =
-        MountSpec.isUrl(source)
-            ? source.replaceFirst("\\?.*$", "").replaceFirst("://[^/]*@", "://")
-            : source;
+    String text = MountSpec.isUrl(source) ? Shown.url(source) : source;
     return text.replaceAll("\\p{Cntrl}", "?");
   }
 
