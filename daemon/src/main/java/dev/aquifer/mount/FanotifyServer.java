@@ -11,6 +11,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,6 +65,11 @@ final class FanotifyServer implements Closeable {
   /** What a predecessor left, and whether its number is reserved. */
   private final Map<Journal.Orphan, Boolean> orphans = new LinkedHashMap<>();
 
+  /** Orphans whose number this process has in use; from the start known to the event thread. */
+  private final List<PendingAccess> unreserved = new ArrayList<>();
+
+  private final LowNumbers lowNumbers = new LowNumbers();
+
   private volatile boolean closing;
 
   private FanotifyServer(Fanotify group, Journal journal, String threadName) throws ErrnoException {
@@ -102,13 +108,15 @@ final class FanotifyServer implements Closeable {
   void start(boolean knowsAll) {
     orphans.forEach((orphan, isReserved) -> answerOrphan(orphan, isReserved, knowsAll));
     orphans.clear();
+    lowNumbers.take();
     thread.start();
   }
 
   /**
-   * The number of an orphan must not come with a new event as long as it is not answered. So it is
-   * taken by a descriptor that is closed with the answer, as the event's own would be; if it is in
-   * use already, the answer is waited for.
+   * The number of an orphan must not come with a new event as long as it is not answered: the
+   * answer would be taken for the other's. So it is taken by a descriptor that is closed with the
+   * answer, as the event's own would be. If it is in use already, it may be free at any time, and
+   * no event is read before the answer; {@link LowNumbers} sees to it that this hardly happens.
    */
   private void answerOrphan(Journal.Orphan orphan, boolean isReserved, boolean knowsAll) {
     FileId id = orphan.file();
@@ -122,11 +130,10 @@ final class FanotifyServer implements Closeable {
         new PendingAccess(
             this, orphan.eventFd(), isReserved, meant, orphan.offsetBytes(), orphan.lengthBytes());
     LOG.info("event {}: answered for an earlier daemon", orphan.eventFd());
-    if (isReserved) {
-      misses.execute(access);
-    } else {
-      access.run();
+    if (!isReserved) {
+      unreserved.add(access);
     }
+    misses.execute(access);
   }
 
   /** As {@link WatchedFiles#watch}. */
@@ -170,6 +177,9 @@ final class FanotifyServer implements Closeable {
   }
 
   private void serve() {
+    while (!closing && unreserved.stream().anyMatch(waiting::contains)) {
+      LockSupport.parkNanos(1_000_000);
+    }
     try (Arena arena = Arena.ofConfined()) {
       PollSet polls = new PollSet(arena, 2);
       polls.set(EVENTS, group.fd(), Descriptors.POLLIN);
@@ -281,6 +291,7 @@ final class FanotifyServer implements Closeable {
       journal.remove(eventFd);
       if (closesFd) {
         Descriptors.close(eventFd);
+        lowNumbers.closed(eventFd);
       }
       waiting.remove(access);
     }
@@ -319,6 +330,7 @@ final class FanotifyServer implements Closeable {
       LockSupport.parkNanos(100_000);
     }
     Descriptors.close(wakeFd);
+    lowNumbers.close();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }

@@ -66,12 +66,13 @@ public final class Mounts implements Closeable {
     Recovery.sweep(runDirectory);
     this.warnings = new Warnings(runDirectory.resolve("warnings"));
     this.groups = ServedGroup.open(runDirectory, revive, warnings);
+    // Last: readers of what was taken over are to find somebody who serves it, or to wait.
+    undo.add(() -> mounts.forEach(mount -> closeQuietly(mount.held)));
     undo.add(() -> groups.close(End.FAILED));
     this.maker = new MountMaker(domains, groups, runDirectory);
     this.recovery = new Recovery(maker, groups, runDirectory, warnings);
     recovery.run();
     mounts.addAll(recovery.takenOver());
-    mounts.forEach(mount -> undo.add(mount.held));
     groups.start(!isUnused(), !recovery.hasDenied());
     this.watch = MountWatch.start(new Observer());
   }

@@ -8,12 +8,14 @@ import dev.aquifer.blob.CacheStore;
 import dev.aquifer.blob.Domains;
 import dev.aquifer.blob.Fetcher;
 import dev.aquifer.format.SpanCodec;
+import dev.aquifer.linux.Descriptors;
 import dev.aquifer.testing.FaultyOrigin;
 import dev.aquifer.testing.TestImage;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -345,6 +347,45 @@ class CrashTest {
     origin.heal();
 
     asSuccessor(mounts -> assertGot("one", reader, 1 << 20));
+  }
+
+  @Test
+  void anEventWhoseNumberIsInUseHoldsUpNobodyAtTheStart() throws Exception {
+    Process serving = startServing();
+    stallBlobs();
+    Process reader = startReader("one", 1 << 20);
+    await("it is noted", () -> notedEvent() >= 0);
+    kill(serving);
+    int number = notedEvent();
+    assertThat(number).isGreaterThanOrEqualTo(LowNumbers.LIMIT);
+
+    assertThat(Descriptors.reserve(number)).isTrue();
+    try {
+      Process another = startReader("two", 0);
+      asSuccessor(
+          mounts -> {
+            // Both wait: the other event must not come with the number before this one is answered.
+            assertThat(mounts.status()).hasSize(1);
+            awaitWaiting(reader);
+            awaitWaiting(another);
+            go.countDown();
+            assertGot("one", reader, 1 << 20);
+            assertGot("two", another, 0);
+          });
+    } finally {
+      Descriptors.close(number);
+    }
+  }
+
+  /** The number of the first event in the journal's slots, or -1. */
+  private int notedEvent() {
+    ByteBuffer journal = ByteBuffer.wrap(read(run.resolve("events")));
+    for (int number = 0; number < Journal.MAX_FDS; number++) {
+      if (journal.getLong(12288 + 40 * number) != 0) {
+        return number;
+      }
+    }
+    return -1;
   }
 
   @Test
