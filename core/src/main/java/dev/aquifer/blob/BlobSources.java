@@ -5,18 +5,20 @@ import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The sources of one blob, each brought by one of its holders. Safe for use by many threads. */
+/** The sources of one blob, brought by its holders. Safe for use by many threads. */
 final class BlobSources {
   private record Held(Object holder, BlobSource source) {}
 
   private volatile List<Held> all = List.of(); // changed under this
 
   /** Adds what {@code holder} brings; replaces what it brought before. */
-  synchronized void add(Object holder, BlobSource source) {
+  synchronized void add(Object holder, List<BlobSource> sources) {
     List<Held> changed = new ArrayList<>(all);
-    changed.forEach(held -> source.shareLayoutOf(held.source));
+    for (BlobSource source : sources) {
+      changed.forEach(held -> source.shareLayoutOf(held.source));
+    }
     changed.removeIf(held -> held.holder == holder);
-    changed.add(new Held(holder, source));
+    sources.forEach(source -> changed.add(new Held(holder, source)));
     all = List.copyOf(changed);
   }
 

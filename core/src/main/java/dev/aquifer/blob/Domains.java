@@ -206,25 +206,29 @@ public final class Domains {
    * Makes {@code lease} a holder of a blob: of the one in use, or of one that {@code opener} opens.
    *
    * @param object for an unverified blob, the object that it must be; else null
-   * @param source what the lease adds to the blob
+   * @param sources what the lease adds to the blob
    */
   CachedBlob acquire(
-      Lease lease, BlobKey key, @Nullable ObjectInfo object, BlobSource source, Opener opener)
+      Lease lease,
+      BlobKey key,
+      @Nullable ObjectInfo object,
+      List<BlobSource> sources,
+      Opener opener)
       throws IOException {
     FileKey files = new FileKey(lease.domain().key, key);
     lock.lock();
     try {
-      Domain.Entry entry = claim(lease, files, source.name());
+      Domain.Entry entry = claim(lease, files, sources.getFirst().name());
       if (entry != null) {
         checkSame(key, entry, object);
         entry.holders.add(lease);
-        entry.blob.sources().add(lease, source);
+        entry.blob.sources().add(lease, sources);
         return entry.blob;
       }
     } finally {
       lock.unlock();
     }
-    return openBusy(lease, key, object, source, opener, files);
+    return openBusy(lease, key, object, sources, opener, files);
   }
 
   /**
@@ -266,7 +270,7 @@ public final class Domains {
       Lease lease,
       BlobKey key,
       @Nullable ObjectInfo object,
-      BlobSource source,
+      List<BlobSource> sources,
       Opener opener,
       FileKey files)
       throws IOException {
@@ -274,7 +278,7 @@ public final class Domains {
     boolean isPublished = false;
     try {
       blob = opener.open();
-      blob.sources().add(lease, source);
+      blob.sources().add(lease, sources);
       Domain.Entry entry = new Domain.Entry(blob, object);
       entry.holders.add(lease);
       isPublished = publish(lease, key, entry, files);

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
+import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
@@ -43,13 +44,21 @@ final class ImageSpace {
     return directory;
   }
 
-  /** The bootstrap, which {@code meter} is told the wire bytes of. */
-  CachedBootstrap bootstrap(Backend backend, Descriptor object, LongConsumer meter)
+  /**
+   * The bootstrap, from the first of {@code backends} that gives it; {@code meter} is told the wire
+   * bytes.
+   */
+  CachedBootstrap bootstrap(List<Backend> backends, Descriptor object, LongConsumer meter)
       throws IOException {
     Path path = directory.resolve("bootstraps").resolve(object.digest().hex());
     if (isProven(path, object)) {
       return new CachedBootstrap(path, object.digest(), 0);
     }
+    return FirstOf.answer(backends, backend -> bootstrap(backend, object, path, meter));
+  }
+
+  private CachedBootstrap bootstrap(
+      Backend backend, Descriptor object, Path path, LongConsumer meter) throws IOException {
     Files.createDirectories(path.getParent());
     Path temp = store.newTemp();
     long[] fetched = {0};

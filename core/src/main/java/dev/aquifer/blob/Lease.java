@@ -89,15 +89,15 @@ public final class Lease implements Closeable {
         this,
         object.digest(),
         "bootstrap " + object.digest(),
-        () -> domain.space.bootstrap(image.backend(), object, this::count));
+        () -> domain.space.bootstrap(image.backends(), object, this::count));
   }
 
   /**
    * The image's blobs in device order, shared with all of the domain, and held until this lease
    * closes. A blob that is in use is not opened again; one that is in the cache costs no request.
    *
-   * <p>The image's backend becomes one of each blob's sources as long as this lease is open; it
-   * must stay open as long.
+   * <p>The image's backends become sources of each blob as long as this lease is open; they must
+   * stay open as long.
    *
    * @throws IOException if one can't be opened; those that this call opened are released
    */
@@ -106,12 +106,15 @@ public final class Lease implements Closeable {
     List<BlobKey> added = new ArrayList<>();
     try {
       for (Descriptor object : image.manifest().blobs()) {
-        BlobSource source = domain.space.source(image.backend(), object, this::count);
+        List<BlobSource> sources = new ArrayList<>();
+        for (Backend backend : image.backends()) {
+          sources.add(domain.space.source(backend, object, this::count));
+        }
         BlobKey.Verified key = new BlobKey.Verified(idOf(image, object));
         if (!domains.holds(this, key)) {
           added.add(key);
         }
-        blobs.add(domains.acquire(this, key, null, source, () -> open(key.id(), source)));
+        blobs.add(domains.acquire(this, key, null, sources, () -> open(key.id(), sources)));
       }
       return List.copyOf(blobs);
     } catch (IOException | RuntimeException | Error e) {
@@ -121,12 +124,12 @@ public final class Lease implements Closeable {
   }
 
   private static Sha256 idOf(RemoteImage image, Descriptor object) throws IOException {
-    return ImageManifest.blobId(image.backend().name() + "/" + object.path(), object);
+    return ImageManifest.blobId(image.name() + "/" + object.path(), object);
   }
 
-  private CachedBlob open(Sha256 id, BlobSource source) throws IOException {
+  private CachedBlob open(Sha256 id, List<BlobSource> sources) throws IOException {
     Path directory = domain.space.directory().resolve("blobs").resolve(id.hex());
-    SpanTable table = source.layout().table();
+    SpanTable table = FirstOf.answer(sources, BlobSource::layout).table();
     return cached(id.hex(), table, SpanFile.open(directory, id, table));
   }
 
@@ -166,7 +169,7 @@ public final class Lease implements Closeable {
         this,
         blobKey,
         object,
-        source,
+        List.of(source),
         () -> cached(blobKey.toString(), table, SpanFile.open(directory, identity, table)));
   }
 

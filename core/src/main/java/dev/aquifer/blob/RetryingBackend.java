@@ -92,6 +92,11 @@ public final class RetryingBackend implements Backend {
     }
 
     @Override
+    public boolean hasOtherSource() {
+      return listener.hasOtherSource();
+    }
+
+    @Override
     public boolean isCancelled() {
       return listener.isCancelled();
     }
@@ -103,7 +108,7 @@ public final class RetryingBackend implements Backend {
       try {
         return attempt.make();
       } catch (BackendException e) {
-        if (!e.isTransient() || listener.isCancelled()) {
+        if (!e.isTransient() || listener.hasOtherSource() || listener.isCancelled()) {
           throw e;
         }
         long elapsed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos);

@@ -6,7 +6,9 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Failpoint;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +26,9 @@ final class RunFetch {
 
   /** The span that comes next. */
   private int next;
+
+  /** Whether there are sources that were not asked yet. */
+  private boolean hasOtherSource;
 
   RunFetch(CachedBlob blob, Fetcher fetcher, Fetcher.Run run, FetchBuffers buffers) {
     this.blob = blob;
@@ -56,7 +61,15 @@ final class RunFetch {
   private @Nullable Throwable fetchFromSources() {
     Throwable failure = new IOException(blob.name() + ": nobody who holds it has a source for it");
     Set<String> corrupt = new HashSet<>();
-    for (BlobSource source : blob.sources().bestFirst()) {
+    List<BlobSource> sources = blob.sources().bestFirst();
+    // Where there are several, each is tried once before any is tried again and again.
+    List<BlobSource> tries = new ArrayList<>(sources);
+    if (sources.size() > 1) {
+      tries.addAll(sources);
+    }
+    for (int i = 0; i < tries.size(); i++) {
+      BlobSource source = tries.get(i);
+      hasOtherSource = i < tries.size() - sources.size();
       if (corrupt.contains(source.name())) {
         continue;
       }
@@ -101,7 +114,7 @@ final class RunFetch {
         corrupt = next;
         source.distrustLayout();
       } catch (BackendException e) {
-        if (e.isTransient()) {
+        if (e.isTransient() && !hasOtherSource) {
           fetcher.circuits().failed(origin, e);
         }
         throw e;
@@ -194,6 +207,11 @@ final class RunFetch {
       }
       Failpoint.reach("verified");
       return plain;
+    }
+
+    @Override
+    public boolean hasOtherSource() {
+      return hasOtherSource;
     }
 
     @Override

@@ -55,7 +55,7 @@ class RemoteImageTest {
     byte[] json = Files.readAllBytes(manifest());
     assertThat(remote.manifestDigest()).isEqualTo(Sha256.hash(json));
     assertThat(remote.manifest().blobs()).containsExactly(image.blobs().get(0).object());
-    assertThat(remote.backend()).isSameAs(backend);
+    assertThat(remote.backends()).containsExactly(backend);
   }
 
   @Test
@@ -63,7 +63,7 @@ class RemoteImageTest {
     RemoteImage remote = RemoteImage.open(backend);
     Backend gone = Backend.reopen(dir.resolve("gone").toString());
 
-    RemoteImage again = RemoteImage.of(gone, remote.manifestJson());
+    RemoteImage again = RemoteImage.of(List.of(gone), remote.manifestJson());
 
     assertThat(again.manifestDigest()).isEqualTo(remote.manifestDigest());
     assertThat(again.manifest()).isEqualTo(remote.manifest());
@@ -115,7 +115,7 @@ class RemoteImageTest {
     Descriptor config = image.blobs().get(0).object();
     String json =
         new String(new ImageManifest(config, bootstrap, blobs).toJson(), StandardCharsets.UTF_8);
-    assertThatThrownBy(() -> RemoteImage.of(backend, json))
+    assertThatThrownBy(() -> RemoteImage.of(List.of(backend), json))
         .isInstanceOf(UnsupportedFeatureException.class)
         .hasMessage(dir + ": an image with " + message);
   }

@@ -20,6 +20,7 @@ import picocli.CommandLine.Parameters;
       "  domain_id=NAME  share fetched data with the other mounts of this domain",
       "  fsid=NAME       the mount's name in its domain; default: made from DIR",
       "  device=PATH     a blob of an image made by mkfs.erofs; once for each, in order",
+      "  mirror=URL      another place that has the same image; asked when SOURCE fails",
       "  prefetch=WHAT   0, a size such as 8M, or all: what is fetched ahead of readers",
       "  ro, nosuid, nodev, noexec and other options of mount(8)"
     })

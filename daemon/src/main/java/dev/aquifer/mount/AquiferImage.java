@@ -30,7 +30,7 @@ final class AquiferImage {
     CachedBootstrap bootstrap = lease.bootstrap(remote);
     try (ByteSource source = bootstrap.source()) {
       Image image = Image.open(source);
-      String name = remote.backend().name() + ": bootstrap " + bootstrap.digest();
+      String name = remote.name() + ": bootstrap " + bootstrap.digest();
       checkSlots(name, image.deviceSlots(), remote.manifest());
       Failpoint.reach("mount-blobs");
       List<CachedBlob> blobs = lease.openBlobs(remote);

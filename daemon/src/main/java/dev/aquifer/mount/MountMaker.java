@@ -107,6 +107,7 @@ final class MountMaker {
   private static void refuseOwnMount(MountSpec spec, List<Mount> others) throws IOException {
     List<String> places = new ArrayList<>(spec.devices());
     places.add(spec.source());
+    places.addAll(spec.mirrors());
     for (String place : places) {
       if (MountSpec.isUrl(place) || !Files.exists(Path.of(place))) {
         continue;

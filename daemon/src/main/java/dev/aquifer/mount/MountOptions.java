@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param domainId the domain to join; null for a name space of the mount's own
  * @param fsid the mount's name in its domain; null to derive it from the mount point
  * @param devices the blob files or URLs of an image made by other tools, in device order
+ * @param mirrors further origins that have the same image, the preferred ones first
  * @param prefetch what is fetched ahead of readers
  * @param flags what the kernel is told about the mount beside read-only
  * @param erofs options that the kernel's EROFS is given as they are
@@ -23,25 +24,27 @@ public record MountOptions(
     @Nullable String domainId,
     @Nullable String fsid,
     List<String> devices,
+    List<String> mirrors,
     Prefetch prefetch,
     Set<KernelFlag> flags,
     List<String> erofs) {
 
   /** No options. */
   public static final MountOptions NONE =
-      new MountOptions(null, null, List.of(), Prefetch.DEFAULT, Set.of(), List.of());
+      new MountOptions(null, null, List.of(), List.of(), Prefetch.DEFAULT, Set.of(), List.of());
 
   /** Copies the collections. */
   public MountOptions {
     devices = List.copyOf(devices);
+    mirrors = List.copyOf(mirrors);
     flags = Set.copyOf(flags);
     erofs = List.copyOf(erofs);
   }
 
   /**
    * Reads a comma-separated list of options. Of generic options the later one wins; {@code device=}
-   * adds up; {@code domain_id}, {@code fsid} and {@code prefetch} may not be given with two values.
-   * A value with a comma in it stands in double quotes.
+   * and {@code mirror=} add up; {@code domain_id}, {@code fsid} and {@code prefetch} may not be
+   * given with two values. A value with a comma in it stands in double quotes.
    *
    * @throws RefusedException EINVAL, naming the option, if it is unknown, empty, contradicts
    *     another or may not be used
@@ -50,7 +53,10 @@ public record MountOptions(
     return new OptionParser().parse(text);
   }
 
-  /** The form that {@link #parse} reads, without the devices, whose names it can't always hold. */
+  /**
+   * The form that {@link #parse} reads, without devices and mirrors, whose names it can't always
+   * hold.
+   */
   String text() {
     List<String> options = new ArrayList<>();
     if (domainId != null) {
@@ -65,9 +71,9 @@ public record MountOptions(
     return String.join(",", options);
   }
 
-  /** The same with other devices. */
-  MountOptions with(List<String> otherDevices) {
-    return new MountOptions(domainId, fsid, otherDevices, prefetch, flags, erofs);
+  /** The same with other devices and mirrors. */
+  MountOptions with(List<String> otherDevices, List<String> otherMirrors) {
+    return new MountOptions(domainId, fsid, otherDevices, otherMirrors, prefetch, flags, erofs);
   }
 
   static RefusedException refused(String why) {

@@ -36,6 +36,11 @@ public record MountSpec(String source, Path target, MountOptions options) {
     return options.devices();
   }
 
+  /** Further origins of an Aquifer image. */
+  public List<String> mirrors() {
+    return options.mirrors();
+  }
+
   /** What is fetched ahead of readers. */
   public Prefetch prefetch() {
     return options.prefetch();
@@ -59,10 +64,14 @@ public record MountSpec(String source, Path target, MountOptions options) {
           "mount '%s' '%s': expected a source and a mount point".formatted(source, target));
     }
     MountOptions parsed = MountOptions.parse(options);
-    List<String> devices =
-        parsed.devices().stream().map(device -> absolute(device, directory)).toList();
     return new MountSpec(
-        absolute(source, directory), Path.of(absolute(target, directory)), parsed.with(devices));
+        absolute(source, directory),
+        Path.of(absolute(target, directory)),
+        parsed.with(absolute(parsed.devices(), directory), absolute(parsed.mirrors(), directory)));
+  }
+
+  private static List<String> absolute(List<String> names, Path directory) {
+    return names.stream().map(name -> absolute(name, directory)).toList();
   }
 
   private static String absolute(String name, Path directory) {

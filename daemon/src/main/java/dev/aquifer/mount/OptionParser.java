@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class OptionParser {
   /** Every option that is known, as a message shows them. */
   static final String KNOWN =
-      "domain_id=, fsid=, device=, prefetch=, directio, cache_strategy=, [no]user_xattr, [no]acl, "
+      "domain_id=, fsid=, device=, mirror=, prefetch=, directio, cache_strategy=, [no]user_xattr, [no]acl, "
           + "ro, [no]suid, [no]dev, [no]exec, [no]atime, [no]diratime, [no]relatime, [no]strictatime, "
           + "[no]symfollow, defaults, [no]auto, nofail, _netdev, user, users, owner, group, comment=, x-*";
 
@@ -64,11 +64,15 @@ final class OptionParser {
           "diratime", KernelFlag.NODIRATIME,
           "symfollow", KernelFlag.NOSYMFOLLOW);
 
+  private static final Set<String> VALUED =
+      Set.of("domain_id", "fsid", "device", "mirror", "prefetch", "cache_strategy");
+
   private static final Set<String> EROFS =
       Set.of("directio", "user_xattr", "nouser_xattr", "acl", "noacl");
 
   private final Map<String, String> single = new HashMap<>();
   private final List<String> devices = new ArrayList<>();
+  private final List<String> mirrors = new ArrayList<>();
   private final List<String> erofs = new ArrayList<>();
   private final EnumSet<KernelFlag> flags = EnumSet.noneOf(KernelFlag.class);
 
@@ -86,6 +90,7 @@ final class OptionParser {
         single.get("domain_id"),
         single.get("fsid"),
         devices,
+        mirrors,
         prefetch == null ? Prefetch.DEFAULT : Prefetch.parse(prefetch),
         flags,
         erofs);
@@ -168,7 +173,7 @@ final class OptionParser {
       case "remount" ->
           MountOptions.refused(
               "mount option remount: the identity of a mount never changes: unmount it and mount it anew");
-      case "domain_id", "fsid", "device", "prefetch", "cache_strategy" ->
+      case "domain_id", "fsid", "device", "mirror", "prefetch", "cache_strategy" ->
           MountOptions.refused("mount option " + name + ": has no value: expected " + name + "=…");
       default -> unknown(name);
     };
@@ -181,7 +186,7 @@ final class OptionParser {
       }
       return;
     }
-    if (!Set.of("domain_id", "fsid", "device", "prefetch", "cache_strategy").contains(name)) {
+    if (!VALUED.contains(name)) {
       throw unknown(name);
     }
     if (value.isEmpty()) {
@@ -189,6 +194,7 @@ final class OptionParser {
     }
     switch (name) {
       case "device" -> devices.addAll(devices(value));
+      case "mirror" -> mirrors.add(value);
       case "cache_strategy" -> erofs.add(name + "=" + cacheStrategy(value));
       default -> single(name, value);
     }

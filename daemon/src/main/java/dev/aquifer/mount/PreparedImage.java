@@ -3,7 +3,9 @@ package dev.aquifer.mount;
 import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.CachedBlob;
 import dev.aquifer.blob.RemoteImage;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +41,17 @@ record PreparedImage(
 
   /** Opens origins; what it opened is closed with the mount. */
   interface Origins {
-    Backend open(String location) throws java.io.IOException;
+    Backend open(String location) throws IOException;
+
+    /** Opens an image's origin and its mirrors. */
+    default List<Backend> openAll(String source, List<String> mirrors) throws IOException {
+      List<Backend> all = new ArrayList<>();
+      all.add(open(source));
+      for (String mirror : mirrors) {
+        all.add(open(mirror));
+      }
+      return all;
+    }
   }
 
   MountStatus.Mode mode() {

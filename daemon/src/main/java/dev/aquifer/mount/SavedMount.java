@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param bootId the machine's start that it is of
  * @param kernelName the kernel's name of the file system, not used again in that time
  * @param device its device number, {@code major:minor}
- * @param options all but {@code devices}
+ * @param options all but {@code devices} and {@code mirrors}
  * @param manifest the image's manifest as it is at the origin; null for an image made by others
  * @param files what the kernel reads, in device order
  */
@@ -34,12 +35,18 @@ record SavedMount(
     String target,
     String options,
     List<String> devices,
+    List<String> mirrors,
     String fsid,
     String since,
     String bootstrap,
     long bootstrapFetchedBytes,
     @Nullable String manifest,
     List<File> files) {
+
+  /** One that an earlier version wrote may lack the mirrors. */
+  SavedMount {
+    mirrors = Objects.requireNonNullElse(mirrors, List.of());
+  }
 
   /**
    * A device.
@@ -72,6 +79,7 @@ record SavedMount(
         mount.target.toString(),
         spec.options().text(),
         spec.devices(),
+        spec.mirrors(),
         mount.fsid,
         made.since().toString(),
         image.bootstrap().toString(),
@@ -92,7 +100,8 @@ record SavedMount(
 
   /** The wish that led to it. */
   MountSpec spec() throws IOException {
-    return new MountSpec(source, Path.of(target), MountOptions.parse(options).with(devices));
+    return new MountSpec(
+        source, Path.of(target), MountOptions.parse(options).with(devices, mirrors));
   }
 
   /** When it was mounted. */
@@ -109,7 +118,7 @@ record SavedMount(
     List<PreparedImage.Device> opened = new ArrayList<>();
     RemoteImage remote = null;
     if (manifest != null) {
-      remote = RemoteImage.of(origins.open(source), manifest);
+      remote = RemoteImage.of(origins.openAll(source, mirrors), manifest);
       for (CachedBlob blob : lease.openBlobs(remote)) {
         opened.add(PreparedImage.Device.of(blob, null));
       }

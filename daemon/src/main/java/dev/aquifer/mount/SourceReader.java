@@ -41,6 +41,7 @@ final class SourceReader {
       throw new RefusedException(Errno.ENOENT, path + ": no such file or directory");
     }
     if (!Files.isDirectory(path)) {
+      refuseMirrors(spec);
       return raw().prepare(spec.source(), spec.devices());
     }
     refuseDevices(spec);
@@ -49,20 +50,23 @@ final class SourceReader {
           Errno.EINVAL,
           path + ": is no image: expected index.json in it, as `aquifer build` makes it");
     }
-    return AquiferImage.prepare(RemoteImage.open(origins.open(spec.source())), lease);
+    return AquiferImage.prepare(
+        RemoteImage.open(origins.openAll(spec.source(), spec.mirrors())), lease);
   }
 
   private PreparedImage remote(MountSpec spec) throws IOException {
     if (!spec.devices().isEmpty()) {
+      refuseMirrors(spec);
       return raw().prepare(spec.source(), spec.devices());
     }
     RemoteImage image;
     try {
-      image = RemoteImage.open(origins.open(spec.source()));
+      image = RemoteImage.open(origins.openAll(spec.source(), spec.mirrors()));
     } catch (BackendException e) {
       if (e.isTransient() || !isErofsFile(spec.source())) {
         throw e;
       }
+      refuseMirrors(spec);
       return raw().prepare(spec.source(), spec.devices());
     }
     return AquiferImage.prepare(image, lease);
@@ -92,6 +96,15 @@ final class SourceReader {
           Errno.EINVAL,
           spec.source()
               + ": mount option device= is for images made by other tools: this image's manifest names its blobs");
+    }
+  }
+
+  private static void refuseMirrors(MountSpec spec) throws RefusedException {
+    if (!spec.mirrors().isEmpty()) {
+      throw new RefusedException(
+          Errno.EINVAL,
+          spec.source()
+              + ": mount option mirror= is for images that `aquifer build` made: nothing proves that another place has the same image");
     }
   }
 

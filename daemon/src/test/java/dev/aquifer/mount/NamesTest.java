@@ -131,6 +131,7 @@ class NamesTest {
             "/mnt/a b\n%ö",
             "domain_id=d,prefetch=0",
             List.of("/x,y\"z"),
+            List.of("http://m/app"),
             "fsid",
             "2026-01-02T03:04:05Z",
             "/cache/b",
