@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger;
 import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -60,6 +62,9 @@ public final class Domains {
   private final Map<Domain.Key, Domain> domains = new LinkedHashMap<>(); // guarded by lock
   private final Set<FileKey> busy = new HashSet<>(); // guarded by lock
 
+  /** Stands for all files of a domain that nobody is in. */
+  private static final String ALL = "all";
+
   /** Files that one thread at a time may open, make or close: {@code what} tells which. */
   private record FileKey(Domain.Key domain, Object what) {}
 
@@ -107,6 +112,10 @@ public final class Domains {
     ImageSpace space = new ImageSpace(store, store.space(domainId, fsid));
     lock.lock();
     try {
+      while (busy.contains(new FileKey(key, ALL))) {
+        // A moment: files are being unlinked.
+        freed.awaitUninterruptibly();
+      }
       Domain domain = domains.get(key);
       Lease other = domain == null ? null : domain.members.get(fsid);
       if (other != null) {
@@ -189,6 +198,53 @@ public final class Domains {
       throw failure;
     }
     return found;
+  }
+
+  /**
+   * Removes from the cache what nobody uses and has been let go of at least {@code unusedFor} ago.
+   *
+   * <p>Of a domain without members that is everything, when the last of its blobs goes; of one with
+   * members the verified blobs alone.
+   *
+   * @return how many blobs were removed
+   * @throws IOException if a file can't be removed; what was removed before stays so
+   */
+  public int collect(Duration unusedFor) throws IOException {
+    return new Collector(this, store.root(), Instant.now().minus(unusedFor)).collect();
+  }
+
+  /** Marks all files of a domain as busy if nobody is in it and none of them is busy. */
+  boolean claimUnused(Domain.Key domain) {
+    lock.lock();
+    try {
+      return !domains.containsKey(domain)
+          && busy.stream().noneMatch(files -> files.domain().equals(domain))
+          && busy.add(new FileKey(domain, ALL));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Marks a blob's files as busy if nobody uses it and they are not busy. */
+  boolean claimUnused(Domain.Key domain, BlobKey blob) {
+    lock.lock();
+    try {
+      Domain inUse = domains.get(domain);
+      return (inUse == null || !inUse.blobs.containsKey(blob))
+          && busy.add(new FileKey(domain, blob));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends {@link #claimUnused(Domain.Key)}. */
+  void free(Domain.Key domain) {
+    free(new FileKey(domain, ALL));
+  }
+
+  /** Ends {@link #claimUnused(Domain.Key, BlobKey)}. */
+  void free(Domain.Key domain, BlobKey blob) {
+    free(new FileKey(domain, blob));
   }
 
   /** Whether {@code lease} holds the blob. */

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -371,6 +372,8 @@ final class SpanFile implements Closeable {
           flushLocked(true);
         }
       }
+      // The collector goes by it.
+      Files.setLastModifiedTime(path.getParent(), FileTime.from(Instant.now()));
     } finally {
       ioLock.unlock();
     }

@@ -22,6 +22,7 @@ final class Commands {
     ALL.put("umount", UmountCommand::new);
     ALL.put("status", StatusCommand::new);
     ALL.put("verify", VerifyCommand::new);
+    ALL.put("gc", GcCommand::new);
     ALL.put("daemon", DaemonCommand::new);
     ALL.put("unpack-blob", UnpackBlobCommand::new);
     ALL.put("install-mount-helper", InstallMountHelperCommand::new);

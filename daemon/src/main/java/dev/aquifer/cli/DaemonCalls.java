@@ -62,6 +62,14 @@ final class DaemonCalls {
         .request("POST", "/v1/verify" + (repair ? "?repair=true" : ""), null);
   }
 
+  /** Removes what nobody uses from the cache; returns how many blobs that were. */
+  int collect(Duration unusedFor) throws IOException {
+    return new ControlClient(places.socket(), VERIFY_LIMIT)
+        .request("POST", "/v1/gc?unusedForSeconds=" + unusedFor.toSeconds(), null)
+        .path("removedBlobs")
+        .asInt();
+  }
+
   /** Forgets the warnings; returns how many there were. */
   int acknowledge() throws IOException {
     return new ControlClient(places.socket(), LIMIT)

@@ -21,6 +21,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -87,6 +88,7 @@ final class ControlServer implements Closeable {
         .delete("/v1/mounts", this::umount)
         .post("/v1/shutdown", this::shutdown)
         .post("/v1/verify", this::verify)
+        .post("/v1/gc", this::collect)
         .post("/v1/hand-over", this::handOver)
         .delete(
             "/v1/warnings", (request, response) -> reply(request, response, daemon::acknowledge))
@@ -154,6 +156,21 @@ final class ControlServer implements Closeable {
   private void verify(ServerRequest request, ServerResponse response) {
     boolean repair = request.query().first("repair").orElse("").equals("true");
     reply(request, response, () -> daemon.verify(repair));
+  }
+
+  private void collect(ServerRequest request, ServerResponse response) {
+    String seconds = request.query().first("unusedForSeconds").orElse("0");
+    reply(
+        request,
+        response,
+        () -> {
+          if (!seconds.matches("[0-9]{1,12}")) {
+            throw new RefusedException(
+                Errno.EINVAL,
+                "POST /v1/gc: unusedForSeconds=%s: expected a number".formatted(seconds));
+          }
+          return daemon.collect(Duration.ofSeconds(Long.parseLong(seconds)));
+        });
   }
 
   private void handOver(ServerRequest request, ServerResponse response) {

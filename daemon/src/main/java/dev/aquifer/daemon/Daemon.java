@@ -18,6 +18,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -196,6 +197,13 @@ public final class Daemon implements Closeable {
         LOG.error("blob {}: damaged spans {}", blob.id(), blob.damagedSpans());
       }
     }
+    return node;
+  }
+
+  /** Removes what nobody uses from the cache; returns what docs/control-api.md says. */
+  ObjectNode collect(Duration unusedFor) throws IOException {
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    node.put("removedBlobs", domains.collect(unusedFor));
     return node;
   }
 

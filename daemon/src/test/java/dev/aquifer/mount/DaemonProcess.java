@@ -9,13 +9,14 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.Collectors;
 
 /**
  * A process that does as its input says, one line of answer for one line: {@code mount SOURCE
- * TARGET OPTIONS}, {@code umount TARGET}, {@code status}. Its end is that of its input, or to be
- * killed.
+ * TARGET OPTIONS}, {@code umount TARGET}, {@code gc}, {@code status}. Its end is that of its input,
+ * or to be killed.
  */
 final class DaemonProcess {
   private DaemonProcess() {}
@@ -25,21 +26,26 @@ final class DaemonProcess {
     BufferedReader input =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     try (CacheStore store = CacheStore.open(Path.of(arguments[0]));
-        Fetcher fetcher = new Fetcher();
-        Mounts mounts =
-            Mounts.open(new Domains(store, fetcher), Path.of(arguments[1]), List.of())) {
-      System.out.println("ready");
-      for (String line = input.readLine(); line != null; line = input.readLine()) {
-        System.out.println(answer(mounts, line.split(" ", -1)));
+        Fetcher fetcher = new Fetcher()) {
+      Domains domains = new Domains(store, fetcher);
+      try (Mounts mounts = Mounts.open(domains, Path.of(arguments[1]), List.of())) {
+        System.out.println("ready");
+        for (String line = input.readLine(); line != null; line = input.readLine()) {
+          System.out.println(answer(domains, mounts, line.split(" ", -1)));
+        }
       }
     }
   }
 
-  private static String answer(Mounts mounts, String[] words) {
+  private static String answer(Domains domains, Mounts mounts, String[] words) {
     try {
       return switch (words[0]) {
         case "mount" -> {
           mounts.mount(MountSpec.of(words[1], words[2], words[3], Path.of("/")));
+          yield "ok";
+        }
+        case "gc" -> {
+          domains.collect(Duration.ZERO);
           yield "ok";
         }
         case "umount" -> mounts.umount(Path.of(words[1]), false) == null ? "ok" : "lingering";

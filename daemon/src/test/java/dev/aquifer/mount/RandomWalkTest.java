@@ -28,8 +28,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
- * Random sequences of mounts, reads, unmounts, kills, orderly ends and faults of the origin, beside
- * a model of what must be mounted then, and what each mount may answer.
+ * Random sequences of mounts, reads, unmounts, kills, orderly ends, collections of the cache and
+ * faults of the origin, beside a model of what must be mounted then, and what each mount may
+ * answer.
  */
 @Tag("root")
 @Tag("slow")
@@ -137,7 +138,7 @@ class RandomWalkTest {
   private String step(Random random) throws Exception {
     List<Path> targets = List.copyOf(model.keySet());
     Path any = targets.isEmpty() ? null : targets.get(random.nextInt(targets.size()));
-    return switch (random.nextInt(12)) {
+    return switch (random.nextInt(13)) {
       case 0, 1, 2, 3 -> mount(random);
       case 4, 5, 6 -> any == null ? "-" : read(random, any);
       case 7 -> any == null ? "-" : umount(any);
@@ -152,6 +153,10 @@ class RandomWalkTest {
         assertThat(daemon.waitFor(60, TimeUnit.SECONDS)).isTrue();
         start();
         yield "end";
+      }
+      case 11 -> {
+        assertThat(ask("gc")).isEqualTo("ok");
+        yield "gc";
       }
       default -> {
         if (isOriginGone) {
