@@ -10,7 +10,6 @@ import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -21,8 +20,6 @@ import picocli.CommandLine.Option;
     description = "Run the daemon in the foreground. `aquifer mount` starts one by itself.")
 final class DaemonCommand extends Command {
   private static final Duration STOP_LIMIT = Duration.ofMinutes(2);
-  private static final long POLL_MILLIS = 2;
-  private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(30);
 
   @Mixin DaemonPlaces places = new DaemonPlaces();
 
@@ -114,23 +111,8 @@ final class DaemonCommand extends Command {
     return ExitCode.OK;
   }
 
-  private Daemon open(Places at) throws IOException, InterruptedException {
+  private Daemon open(Places at) throws IOException {
     List<String> revive = background ? BackgroundDaemon.command(at) : List.of();
-    if (replacing) {
-      Optional<ProcessHandle> old = at.ownerPid().flatMap(ProcessHandle::of);
-      try {
-        JsonNode unused =
-            new ControlClient(at.socket(), HAND_OVER_LIMIT).request("POST", "/v1/hand-over", null);
-      } catch (RefusedException e) {
-        throw e;
-      } catch (IOException e) {
-        // It has ended meanwhile, or does so before its answer is whole.
-      }
-      // However long it takes: without it nobody serves. ProcessHandle.onExit looks too seldom.
-      while (old.map(ProcessHandle::isAlive).orElse(false)) {
-        Thread.sleep(POLL_MILLIS);
-      }
-    }
-    return Daemon.open(at, revive);
+    return replacing ? Daemon.replace(at, revive) : Daemon.open(at, revive);
   }
 }

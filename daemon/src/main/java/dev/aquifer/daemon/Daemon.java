@@ -1,5 +1,6 @@
 package dev.aquifer.daemon;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -23,7 +24,9 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,6 +41,9 @@ import org.slf4j.LoggerFactory;
 public final class Daemon implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
 
+  private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(30);
+  private static final long POLL_NANOS = 2_000_000;
+
   private final Places places;
   private final Instant since = Instant.now();
   private final KernelFeatures features;
@@ -50,17 +56,17 @@ public final class Daemon implements Closeable {
   /** What is open, the first to be closed on top. Guarded by itself. */
   private final Deque<Closeable> open = new ArrayDeque<>();
 
-  private Daemon(Places places, List<String> revive) throws IOException {
+  private Daemon(Places places, List<String> revive, boolean replaces) throws IOException {
     this.places = places;
     try {
       places.makeRunDir();
-      open.push(RunLock.take(places.lock()));
-      CacheStore store = CacheStore.open(places.cacheDir());
-      open.push(store);
+      // From the hand-over on readers wait: what can be done before it or after is not in between.
       Fetcher fetcher = new Fetcher();
       open.push(fetcher);
+      open.push(replaces ? takeOver(places) : RunLock.take(places.lock()));
+      CacheStore store = CacheStore.open(places.cacheDir());
+      open.push(store);
       this.domains = new Domains(store, fetcher);
-      this.features = KernelFeatures.probe(places.cacheDir());
       this.mounts = Mounts.open(domains, places.runDir(), revive);
       open.push(
           () -> {
@@ -69,6 +75,7 @@ public final class Daemon implements Closeable {
             }
             mounts.close(why);
           });
+      this.features = KernelFeatures.probe(places.cacheDir());
     } catch (IOException | RuntimeException e) {
       close();
       throw e;
@@ -82,7 +89,39 @@ public final class Daemon implements Closeable {
    * @throws RefusedException EBUSY if another daemon has the run or the cache directory
    */
   public static Daemon open(Places places, List<String> revive) throws IOException {
-    return new Daemon(places, revive);
+    return new Daemon(places, revive, false);
+  }
+
+  /**
+   * As {@link #open}, in the place of the daemon that runs, which ends. Nobody who reads from its
+   * mounts notices more than a pause.
+   */
+  public static Daemon replace(Places places, List<String> revive) throws IOException {
+    return new Daemon(places, revive, true);
+  }
+
+  private static RunLock takeOver(Places places) throws IOException {
+    Optional<Long> old = places.ownerPid();
+    try {
+      JsonNode unused =
+          new ControlClient(places.socket(), HAND_OVER_LIMIT)
+              .request("POST", "/v1/hand-over", null);
+    } catch (RefusedException e) {
+      throw e;
+    } catch (IOException e) {
+      // It has ended meanwhile, or does so before its answer is whole.
+    }
+    // However long it takes: without it nobody serves.
+    while (true) {
+      try {
+        return RunLock.take(places.lock());
+      } catch (RefusedException e) {
+        if (!places.ownerPid().equals(old)) {
+          throw e;
+        }
+        LockSupport.parkNanos(POLL_NANOS);
+      }
+    }
   }
 
   /** Starts the control API on {@link Places#socket}. */

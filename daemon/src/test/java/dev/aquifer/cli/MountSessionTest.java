@@ -104,6 +104,10 @@ class MountSessionTest {
     assertThat(home.run("umount", b).exitCode()).isZero();
     assertThat(home.mounts()).isEmpty();
     assertThat(status().path("domains")).isEmpty();
+
+    assertThat(home.run("gc", "--unused-for", "1h").out()).startsWith("0 blobs removed");
+    assertThat(home.run("gc").out()).matches("[12] blobs removed, [0-9.]+ MiB freed\n");
+    assertThat(home.run("gc", "--unused-for", "x").exitCode()).isEqualTo(2);
   }
 
   @Test
