@@ -437,7 +437,7 @@ public final class Domains {
       }
     } catch (IOException e) {
       // Nobody reads it any more; what is not recorded is fetched again.
-      LOG.log(Logger.Level.WARNING, "closing {0}: {1}", files.what(), e.getMessage());
+      LOG.log(Logger.Level.WARNING, String.valueOf(e.getMessage()));
     } finally {
       free(files);
     }

@@ -49,6 +49,10 @@ final class DaemonCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException, InterruptedException {
     Places at = places.get();
+    if ((stop ? 1 : 0) + (replace ? 1 : 0) + (unmount ? 1 : 0) > 1) {
+      throw new FailedException(
+          ExitCode.USAGE, "--stop, --replace and --unmount: expected one of them");
+    }
     if (stop) {
       return stop(at);
     }

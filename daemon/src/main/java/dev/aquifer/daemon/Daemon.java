@@ -147,7 +147,10 @@ public final class Daemon implements Closeable {
     try {
       return mounts.mount(spec);
     } catch (IOException | RuntimeException e) {
-      LOG.warn("not mounted: {} at {}: {}", spec.shownSource(), spec.target(), ErrorText.of(e));
+      String why = ErrorText.of(e);
+      String source = spec.shownSource();
+      LOG.warn(
+          "not mounted at {}: {}{}", spec.target(), why.contains(source) ? "" : source + ": ", why);
       throw e;
     }
   }
