@@ -29,6 +29,11 @@ public interface Backend extends Closeable {
     return name();
   }
 
+  /** The same, so that a failure is told at once: for whom has others to ask. Not to be closed. */
+  default Backend withoutRetries() {
+    return this;
+  }
+
   /** The size and version of {@code key} now. */
   ObjectInfo stat(String key) throws IOException;
 

@@ -15,7 +15,7 @@ final class BlobSource {
    * be passed over where another source knows the same.
    */
   interface Layout {
-    BlobObject load() throws IOException;
+    BlobObject load(FirstOf.Manner manner) throws IOException;
 
     /** Spans did not prove: returns whether the next {@link #load} may give another layout. */
     default boolean distrust() {
@@ -90,10 +90,10 @@ final class BlobSource {
   }
 
   /** The layout; may ask the origin. Two threads at once may both ask. */
-  BlobObject layout() throws IOException {
+  BlobObject layout(FirstOf.Manner manner) throws IOException {
     BlobObject loaded = known;
     if (loaded == null) {
-      loaded = layout.load();
+      loaded = layout.load(manner);
       known = loaded;
     }
     return loaded;

@@ -12,8 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Removes from the store what nobody uses. A blob's directory was last changed when its last user
- * let go of it.
+ * Removes from the store what nobody uses. A blob's directory says by its time of change when
+ * somebody last opened it or let go of it.
  *
  * <p>What somebody opens meanwhile is not removed, and who opens what is being removed waits, and
  * then has it anew. For one thread.
@@ -32,13 +32,17 @@ final class Collector {
 
   /** Removes it; returns how many blobs that were. */
   int collect() throws IOException {
-    for (Path space : list(root.resolve("domains"))) {
+    for (Path space : spaces("domains")) {
       collect(new Domain.Key.Shared(space.getFileName().toString()), space);
     }
-    for (Path space : list(root.resolve("private"))) {
+    for (Path space : spaces("private")) {
       collect(new Domain.Key.Private(space.getFileName().toString()), space);
     }
     return removed;
+  }
+
+  private List<Path> spaces(String kind) throws IOException {
+    return list(root.resolve(kind)).stream().filter(Files::isDirectory).toList();
   }
 
   private void collect(Domain.Key key, Path space) throws IOException {

@@ -58,6 +58,10 @@ public final class Domains {
   private final Fetcher fetcher;
   private final long maxBusyMillis;
   private final ReentrantLock lock = new ReentrantLock();
+
+  /** Held across I/O, by one who takes no other lock with it but for a moment. */
+  private final Object collecting = new Object();
+
   private final Condition freed = lock.newCondition();
   private final Map<Domain.Key, Domain> domains = new LinkedHashMap<>(); // guarded by lock
   private final Set<FileKey> busy = new HashSet<>(); // guarded by lock
@@ -210,7 +214,9 @@ public final class Domains {
    * @throws IOException if a file can't be removed; what was removed before stays so
    */
   public int collect(Duration unusedFor) throws IOException {
-    return new Collector(this, store.root(), Instant.now().minus(unusedFor)).collect();
+    synchronized (collecting) {
+      return new Collector(this, store.root(), Instant.now().minus(unusedFor)).collect();
+    }
   }
 
   /** Marks all files of a domain as busy if nobody is in it and none of them is busy. */

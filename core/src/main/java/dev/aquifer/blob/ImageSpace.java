@@ -54,7 +54,8 @@ final class ImageSpace {
     if (isProven(path, object)) {
       return new CachedBootstrap(path, object.digest(), 0);
     }
-    return FirstOf.answer(backends, backend -> bootstrap(backend, object, path, meter));
+    return FirstOf.answer(
+        backends, (backend, manner) -> bootstrap(manner.of(backend), object, path, meter));
   }
 
   private CachedBootstrap bootstrap(
@@ -195,7 +196,7 @@ final class ImageSpace {
     }
 
     @Override
-    public BlobObject load() throws IOException {
+    public BlobObject load(FirstOf.Manner manner) throws IOException {
       long length = object.sizeBytes() - offsetBytes;
       try (Arena arena = Arena.ofShared()) {
         MemorySegment tail = arena.allocate(length, 8);
@@ -206,12 +207,14 @@ final class ImageSpace {
             // Left by another version, or damaged: had anew below.
           }
         }
-        backend.read(
-            object.path(),
-            new ObjectInfo(object.sizeBytes(), null),
-            offsetBytes,
-            tail,
-            new Meter(meter));
+        manner
+            .of(backend)
+            .read(
+                object.path(),
+                new ObjectInfo(object.sizeBytes(), null),
+                offsetBytes,
+                tail,
+                new Meter(meter));
         BlobObject fetched = BlobObject.parse(name, tail, offsetBytes, blobId);
         isFromOrigin = true;
         writeCached(tail);

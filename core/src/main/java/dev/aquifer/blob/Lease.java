@@ -162,7 +162,7 @@ public final class Lease implements Closeable {
           null);
     }
     SpanTable table = SpanTable.unverified(UNVERIFIED_SPAN_BITS, object.sizeBytes());
-    BlobSource source = new BlobSource(backend, key, object, () -> BlobObject.raw(table));
+    BlobSource source = new BlobSource(backend, key, object, manner -> BlobObject.raw(table));
     Sha256 identity = identity(blobKey, object);
     Path directory = domain.space.directory().resolve("unverified").resolve(identity.hex());
     return domains.acquire(

@@ -14,11 +14,6 @@ public interface ReadListener {
    */
   void onReceived(long countBytes) throws IOException;
 
-  /** Whether a failure is to be told at once, because there are others to ask. */
-  default boolean hasOtherSource() {
-    return false;
-  }
-
   /** Whether nobody wants the bytes any more; asked several times a second during the read. */
   default boolean isCancelled() {
     return false;

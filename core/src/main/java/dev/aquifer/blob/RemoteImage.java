@@ -40,9 +40,9 @@ public final class RemoteImage {
   }
 
   /**
-   * As {@link #open(Backend)}, of the first of {@code backends} that gives an image. The others are
-   * asked for the objects of that image, which its digests prove; what else they have is of no
-   * interest.
+   * As {@link #open(Backend)}, of the first of {@code backends} that gives an image: nothing proves
+   * that it is the image which the others name now. They are asked for its objects, which its
+   * digests prove; what else they have is of no interest.
    *
    * @throws IOException the first one's failure, if none gives an image; the others' are suppressed
    *     in it
@@ -50,11 +50,11 @@ public final class RemoteImage {
   public static RemoteImage open(List<Backend> backends) throws IOException {
     return FirstOf.answer(
         backends,
-        backend -> {
+        (backend, manner) -> {
           List<Backend> thisFirst = new ArrayList<>(backends);
           thisFirst.remove(backend);
           thisFirst.addFirst(backend);
-          return open(backend, List.copyOf(thisFirst));
+          return open(manner.of(backend), List.copyOf(thisFirst));
         });
   }
 

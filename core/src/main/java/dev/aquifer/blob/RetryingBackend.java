@@ -40,6 +40,11 @@ public final class RetryingBackend implements Backend {
   }
 
   @Override
+  public Backend withoutRetries() {
+    return origin;
+  }
+
+  @Override
   public ObjectInfo stat(String key) throws IOException {
     return repeat(() -> origin.stat(key), NOBODY);
   }
@@ -92,11 +97,6 @@ public final class RetryingBackend implements Backend {
     }
 
     @Override
-    public boolean hasOtherSource() {
-      return listener.hasOtherSource();
-    }
-
-    @Override
     public boolean isCancelled() {
       return listener.isCancelled();
     }
@@ -108,7 +108,7 @@ public final class RetryingBackend implements Backend {
       try {
         return attempt.make();
       } catch (BackendException e) {
-        if (!e.isTransient() || listener.hasOtherSource() || listener.isCancelled()) {
+        if (!e.isTransient() || listener.isCancelled()) {
           throw e;
         }
         long elapsed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos);

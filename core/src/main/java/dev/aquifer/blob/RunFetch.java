@@ -6,10 +6,9 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Failpoint;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,9 +25,6 @@ final class RunFetch {
 
   /** The span that comes next. */
   private int next;
-
-  /** Whether there are sources that were not asked yet. */
-  private boolean hasOtherSource;
 
   RunFetch(CachedBlob blob, Fetcher fetcher, Fetcher.Run run, FetchBuffers buffers) {
     this.blob = blob;
@@ -59,45 +55,47 @@ final class RunFetch {
 
   /** Fetches on from {@link #next}; returns why that span can't be had, null at the run's end. */
   private @Nullable Throwable fetchFromSources() {
-    Throwable failure = new IOException(blob.name() + ": nobody who holds it has a source for it");
-    Set<String> corrupt = new HashSet<>();
     List<BlobSource> sources = blob.sources().bestFirst();
-    // Where there are several, each is tried once before any is tried again and again.
-    List<BlobSource> tries = new ArrayList<>(sources);
-    if (sources.size() > 1) {
-      tries.addAll(sources);
+    if (sources.isEmpty()) {
+      return new IOException(blob.name() + ": nobody who holds it has a source for it");
     }
-    for (int i = 0; i < tries.size(); i++) {
-      BlobSource source = tries.get(i);
-      hasOtherSource = i < tries.size() - sources.size();
-      if (corrupt.contains(source.name())) {
-        continue;
-      }
-      try {
-        fetchFrom(source);
-        return null;
-      } catch (BackendException e) {
-        failure = corrupt.isEmpty() ? e : failure;
-        blob.sources().preferOthers(source);
-      } catch (CorruptDataException e) {
-        failure = e;
-        blob.sources().quarantine(source);
-        corrupt.add(source.name());
-      } catch (IOException | RuntimeException e) {
-        return e;
-      }
-      if (run.isCancelled()) {
-        break;
-      }
+    Map<String, IOException> corrupt = new HashMap<>();
+    try {
+      boolean unused =
+          FirstOf.answer(
+              sources, run::isCancelled, (source, manner) -> fetchFrom(source, manner, corrupt));
+      return null;
+    } catch (IOException | RuntimeException e) {
+      return e;
     }
-    return failure;
+  }
+
+  private boolean fetchFrom(
+      BlobSource source, FirstOf.Manner manner, Map<String, IOException> corrupt)
+      throws IOException {
+    IOException known = corrupt.get(source.name());
+    if (known != null) {
+      // The same object once more, of another holder.
+      throw known;
+    }
+    try {
+      fetchFrom(source, manner);
+      return true;
+    } catch (BackendException e) {
+      blob.sources().preferOthers(source);
+      throw e;
+    } catch (CorruptDataException e) {
+      blob.sources().quarantine(source);
+      corrupt.put(source.name(), e);
+      throw e;
+    }
   }
 
   /**
    * Fetches what is left from {@code source}. A span that does not prove is asked for once more, as
    * it may have been damaged on its way.
    */
-  private void fetchFrom(BlobSource source) throws IOException {
+  private void fetchFrom(BlobSource source, FirstOf.Manner manner) throws IOException {
     String origin = source.backend().origin();
     BackendException refusal = fetcher.circuits().refusal(origin);
     if (refusal != null) {
@@ -106,7 +104,7 @@ final class RunFetch {
     int corrupt = -1;
     while (next <= run.last) {
       try {
-        fetchPiece(source);
+        fetchPiece(source, manner);
       } catch (CorruptDataException e) {
         if (corrupt == next) {
           throw e;
@@ -114,7 +112,7 @@ final class RunFetch {
         corrupt = next;
         source.distrustLayout();
       } catch (BackendException e) {
-        if (e.isTransient() && !hasOtherSource) {
+        if (e.isTransient() && manner.isLast()) {
           fetcher.circuits().failed(origin, e);
         }
         throw e;
@@ -122,9 +120,11 @@ final class RunFetch {
     }
   }
 
-  private void fetchPiece(BlobSource source) throws IOException {
-    Piece piece = new Piece(source, source.layout());
-    source.backend().read(source.key(), source.expected(), piece.start, piece.stored, piece);
+  private void fetchPiece(BlobSource source, FirstOf.Manner manner) throws IOException {
+    Piece piece = new Piece(source, source.layout(manner));
+    manner
+        .of(source.backend())
+        .read(source.key(), source.expected(), piece.start, piece.stored, piece);
   }
 
   /** The request under way. */
@@ -207,11 +207,6 @@ final class RunFetch {
       }
       Failpoint.reach("verified");
       return plain;
-    }
-
-    @Override
-    public boolean hasOtherSource() {
-      return hasOtherSource;
     }
 
     @Override

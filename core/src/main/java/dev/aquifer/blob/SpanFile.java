@@ -110,6 +110,7 @@ final class SpanFile implements Closeable {
       known.present.addAll(bits);
       known.recorded.addAll(bits);
       known.isAtRest = map.isAtRest();
+      noteUse(path);
       opening.keep();
       return known;
     }
@@ -180,6 +181,11 @@ final class SpanFile implements Closeable {
         channel.force(true);
       }
     }
+  }
+
+  /** For the collector, which goes by it. */
+  private static void noteUse(Path data) throws IOException {
+    Files.setLastModifiedTime(data.resolveSibling("."), FileTime.from(Instant.now()));
   }
 
   Path path() {
@@ -371,9 +377,9 @@ final class SpanFile implements Closeable {
         if (!isAtRest) {
           flushLocked(true);
         }
+      } finally {
+        noteUse(path);
       }
-      // The collector goes by it.
-      Files.setLastModifiedTime(path.getParent(), FileTime.from(Instant.now()));
     } finally {
       ioLock.unlock();
     }

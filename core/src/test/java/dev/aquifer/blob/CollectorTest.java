@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -102,6 +104,39 @@ class CollectorTest {
     rig.origin.clearLog();
     use("shop");
     assertThat(rig.origin.log()).isEmpty();
+  }
+
+  @Test
+  void aBlobIsUsedUntilItsLastUserLetsGo() throws Exception {
+    try (Lease lease = domains.join("shop", "a", "/mnt/a")) {
+      readAll(lease);
+      setBlobTimes(Instant.now().minus(Duration.ofHours(1)));
+    }
+    assertThat(domains.collect(Duration.ofMinutes(10))).isZero();
+
+    setBlobTimes(Instant.now().minus(Duration.ofHours(1)));
+    assertThat(domains.collect(Duration.ofMinutes(10))).isEqualTo(2);
+  }
+
+  private void setBlobTimes(Instant time) throws IOException {
+    try (var blobs = Files.list(rig.cache.resolve("domains/shop/blobs"))) {
+      for (Path blob : blobs.toList()) {
+        Files.setLastModifiedTime(blob, FileTime.from(time));
+      }
+    }
+  }
+
+  @Test
+  void twoAtOnceDoNotDisturbEachOther() throws Exception {
+    Files.writeString(Files.createDirectories(rig.cache.resolve("domains")).resolve("README"), "x");
+    try (ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < 20; i++) {
+        use("shop");
+        Future<Integer> one = executor.submit(() -> domains.collect(Duration.ZERO));
+        Future<Integer> two = executor.submit(() -> domains.collect(Duration.ZERO));
+        assertThat(one.get(30, TimeUnit.SECONDS) + two.get(30, TimeUnit.SECONDS)).isEqualTo(2);
+      }
+    }
   }
 
   @Test

@@ -327,7 +327,7 @@ class DomainsTest {
           .hasMessageContaining(" from " + rig.origin.url() + "/image/" + rig.blob(0).path());
       b.openBlobs(RemoteImage.open(rig.backend("mirror")));
       // The other one fails as well, and still is the better one.
-      rig.origin.fault(2, FaultyOrigin.path("mirror/blobs/"), answer -> answer.status = 403);
+      rig.origin.fault(1, FaultyOrigin.path("mirror/blobs/"), answer -> answer.status = 403);
       assertThatThrownBy(() -> blob.ensure(0, 1)).isInstanceOf(CorruptDataException.class);
       rig.origin.clearLog();
       readAll(blob, 0);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.CacheStore;
 import dev.aquifer.blob.Domains;
 import dev.aquifer.blob.Fetcher;
@@ -17,6 +18,7 @@ import dev.aquifer.mount.Mounts;
 import dev.aquifer.mount.Warnings;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -53,6 +55,9 @@ public final class Daemon implements Closeable {
   private volatile Mounts.End why = Mounts.End.MEANT;
   private volatile boolean unmountsAtEnd;
 
+  /** Held while the cache is collected. */
+  private final Object collecting = new Object();
+
   /** What is open, the first to be closed on top. Guarded by itself. */
   private final Deque<Closeable> open = new ArrayDeque<>();
 
@@ -70,13 +75,14 @@ public final class Daemon implements Closeable {
       this.mounts = Mounts.open(domains, places.runDir(), revive);
       open.push(
           () -> {
-            if (unmountsAtEnd) {
+            if (unmountsAtEnd && why == Mounts.End.MEANT) {
               List<Path> unused = mounts.umountAll();
             }
             mounts.close(why);
           });
       this.features = KernelFeatures.probe(places.cacheDir());
     } catch (IOException | RuntimeException e) {
+      fail();
       close();
       throw e;
     }
@@ -100,27 +106,55 @@ public final class Daemon implements Closeable {
     return new Daemon(places, revive, true);
   }
 
+  /**
+   * Has the daemon that runs hand over, and waits for its lock: however long that takes, as without
+   * this process nobody would serve.
+   *
+   * @throws RefusedException EBUSY if another one took its place, or if it can't be asked
+   */
   private static RunLock takeOver(Places places) throws IOException {
-    Optional<Long> old = places.ownerPid();
-    try {
-      JsonNode unused =
-          new ControlClient(places.socket(), HAND_OVER_LIMIT)
-              .request("POST", "/v1/hand-over", null);
-    } catch (RefusedException e) {
-      throw e;
-    } catch (IOException e) {
-      // It has ended meanwhile, or does so before its answer is whole.
-    }
-    // However long it takes: without it nobody serves.
+    // Readers wait from the hand-over on: what takes time is loaded before.
+    Backend.open("http://localhost").close();
+    long deadline = System.nanoTime() + HAND_OVER_LIMIT.toNanos();
+    Optional<Long> asked = Optional.empty();
     while (true) {
       try {
         return RunLock.take(places.lock());
       } catch (RefusedException e) {
-        if (!places.ownerPid().equals(old)) {
+        Optional<Long> owner = places.ownerPid();
+        boolean isAnother = asked.isPresent() && owner.isPresent() && !owner.equals(asked);
+        if (isAnother || asked.isEmpty() && System.nanoTime() > deadline) {
           throw e;
         }
-        LockSupport.parkNanos(POLL_NANOS);
       }
+      if (asked.isEmpty()) {
+        asked = askToHandOver(places);
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+  }
+
+  /** Who was told to; nobody if none listens, as in a daemon's first moments and its last. */
+  private static Optional<Long> askToHandOver(Places places) throws IOException {
+    Optional<Long> owner = places.ownerPid();
+    try {
+      JsonNode answer =
+          new ControlClient(places.socket(), HAND_OVER_LIMIT)
+              .request("POST", "/v1/hand-over", null);
+      return Optional.of(answer.path("pid").asLong());
+    } catch (ControlClient.NoDaemonException e) {
+      return Optional.empty();
+    } catch (AccessDeniedException e) {
+      throw e;
+    } catch (RefusedException e) {
+      if (e.errno() == Errno.ETIMEDOUT) {
+        // It may have heard it all the same.
+        return owner;
+      }
+      throw e;
+    } catch (IOException e) {
+      // It ended before its answer was whole.
+      return owner;
     }
   }
 
@@ -245,7 +279,12 @@ public final class Daemon implements Closeable {
   /** Removes what nobody uses from the cache; returns what docs/control-api.md says. */
   ObjectNode collect(Duration unusedFor) throws IOException {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
-    node.put("removedBlobs", domains.collect(unusedFor));
+    synchronized (collecting) {
+      if (end.getCount() == 0) {
+        throw new RefusedException(Errno.EBUSY, "gc: the daemon is ending");
+      }
+      node.put("removedBlobs", domains.collect(unusedFor));
+    }
     return node;
   }
 
@@ -290,6 +329,9 @@ public final class Daemon implements Closeable {
   @Override
   public void close() throws IOException {
     end();
+    synchronized (collecting) {
+      // None is under way: what is let go of below is not unused.
+    }
     @Nullable IOException failure = null;
     // The lock is held meanwhile: whoever closes second must wait until all is closed.
     synchronized (open) {

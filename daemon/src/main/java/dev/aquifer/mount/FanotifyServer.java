@@ -80,6 +80,8 @@ final class FanotifyServer implements Closeable {
       // As early as may be: few descriptors are open yet, and its number is mostly free.
       orphans.put(orphan, Descriptors.reserve(orphan.eventFd()));
     }
+    // Before anything else is opened that may be closed while events come.
+    lowNumbers.take();
     this.wakeFd = Descriptors.eventCounter();
     this.thread = Thread.ofPlatform().name(threadName).daemon().unstarted(this::serve);
     this.misses =
@@ -108,7 +110,6 @@ final class FanotifyServer implements Closeable {
   void start(boolean knowsAll) {
     orphans.forEach((orphan, isReserved) -> answerOrphan(orphan, isReserved, knowsAll));
     orphans.clear();
-    lowNumbers.take();
     thread.start();
   }
 
@@ -289,11 +290,11 @@ final class FanotifyServer implements Closeable {
       Failpoint.reachQuietly("answered");
     } finally {
       journal.remove(eventFd);
+      waiting.remove(access);
       if (closesFd) {
         Descriptors.close(eventFd);
         lowNumbers.closed(eventFd);
       }
-      waiting.remove(access);
     }
   }
 

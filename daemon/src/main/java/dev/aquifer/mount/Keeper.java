@@ -23,8 +23,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>It is a shell that waits for the end of its input, which comes with the end of the daemon;
  * {@code ps} shows it as {@code aquifer-keeper} with the run directory. Then it starts a successor,
- * if it knows how and was not told that the end is meant, and ends when the kernel has none of the
- * mounts any more. A successor starts a keeper of its own and ends this one.
+ * if it knows how and was not told that the end is meant, a little later if one should be there
+ * already; and ends when the kernel has none of the mounts any more. A successor starts a keeper of
+ * its own and ends this one.
  */
 final class Keeper implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(Keeper.class);
@@ -36,6 +37,9 @@ final class Keeper implements Closeable {
 
   /** What a daemon says that ends by intention. */
   private static final String END = "end";
+
+  /** What one says whose successor runs already, but may yet fail. */
+  private static final String WAIT = "wait";
 
   /**
    * $0 is the name, $1 the run directory, the rest the command that starts a daemon. Of two keepers
@@ -54,6 +58,7 @@ final class Keeper implements Closeable {
       shift
       read -r said
       if [ "$said" = end ]; then set --; fi
+      if [ "$said" = wait ]; then sleep 10 || kill -STOP $$; fi
       pause=0
       while :; do
         alive=
@@ -211,12 +216,14 @@ final class Keeper implements Closeable {
   /**
    * Leaves the process to itself.
    *
-   * @param isMeant whether it should start no successor
+   * @param end why this process ends, which says when it is to start a successor
    */
-  void abandon(boolean isMeant) {
+  void abandon(Mounts.End end) {
     if (child != null) {
-      if (isMeant) {
-        Processes.tell(child, END);
+      switch (end) {
+        case MEANT -> Processes.tell(child, END);
+        case HAND_OVER -> Processes.tell(child, WAIT);
+        case FAILED -> {}
       }
       Descriptors.close(child.inputFd());
     }

@@ -53,7 +53,7 @@ final class MountMaker {
             mount,
             (origins, lease) -> {
               refuseOwnMount(mount.spec, others);
-              return new SourceReader(location -> origins.add(Backend.open(location)), lease)
+              return new SourceReader(location -> origins.add(Backend.reopen(location)), lease)
                   .prepare(mount.spec);
             });
     Failpoint.reach("mount-create");

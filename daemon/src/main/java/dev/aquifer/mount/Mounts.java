@@ -506,7 +506,10 @@ public final class Mounts implements Closeable {
   public enum End {
     /** Somebody wants it: who still waits is denied in the end, and no successor is started. */
     MEANT,
-    /** A successor is about to take over: who still waits is left to it. */
+    /**
+     * A successor is about to take over: who still waits is left to it. If it fails before it has a
+     * keeper of its own, this one's starts another.
+     */
     HAND_OVER,
     /** Something failed: who still waits is left to a successor, which the keeper starts. */
     FAILED

@@ -43,7 +43,9 @@ record PreparedImage(
   interface Origins {
     Backend open(String location) throws IOException;
 
-    /** Opens an image's origin and its mirrors. */
+    /**
+     * Opens an image's origin and its mirrors; any of them may be a directory that is not there.
+     */
     default List<Backend> openAll(String source, List<String> mirrors) throws IOException {
       List<Backend> all = new ArrayList<>();
       all.add(open(source));

@@ -46,7 +46,7 @@ final class ServedGroup {
     this.revive = revive;
     Keeper found = findKeeper(warnings);
     if (found != null) {
-      undo.add(() -> found.abandon(false));
+      undo.add(() -> found.abandon(Mounts.End.FAILED));
     }
     Fanotify taken = found == null ? null : found.takeGroup();
     this.isTakenOver = taken != null;
@@ -220,7 +220,7 @@ final class ServedGroup {
       isClosed = true;
       server.close(end != Mounts.End.MEANT);
       if (keeper != null) {
-        keeper.abandon(end != Mounts.End.FAILED);
+        keeper.abandon(end);
       }
       group.close();
       journal.close();

@@ -1,5 +1,6 @@
 package dev.aquifer.mount;
 
+import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.Lease;
 import dev.aquifer.blob.RemoteImage;
 import dev.aquifer.io.BackendException;
@@ -12,6 +13,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Finds out what a source is: an Aquifer image (a directory, or a URL below which there is one), or
@@ -20,6 +24,8 @@ import java.nio.file.Path;
 final class SourceReader {
   private static final long SUPERBLOCK_AT = 1024;
   private static final long EROFS_MAGIC = 0xE0F5E1E2L;
+
+  private static final Logger LOG = LoggerFactory.getLogger(SourceReader.class);
 
   private final PreparedImage.Origins origins;
   private final Lease lease;
@@ -37,6 +43,10 @@ final class SourceReader {
 
   private PreparedImage local(MountSpec spec) throws IOException {
     Path path = Path.of(spec.source());
+    if (!spec.mirrors().isEmpty() && !Files.isRegularFile(path)) {
+      refuseDevices(spec);
+      return AquiferImage.prepare(open(spec), lease);
+    }
     if (!Files.exists(path)) {
       throw new RefusedException(Errno.ENOENT, path + ": no such file or directory");
     }
@@ -50,8 +60,20 @@ final class SourceReader {
           Errno.EINVAL,
           path + ": is no image: expected index.json in it, as `aquifer build` makes it");
     }
-    return AquiferImage.prepare(
-        RemoteImage.open(origins.openAll(spec.source(), spec.mirrors())), lease);
+    return AquiferImage.prepare(open(spec), lease);
+  }
+
+  private RemoteImage open(MountSpec spec) throws IOException {
+    List<Backend> origins = this.origins.openAll(spec.source(), spec.mirrors());
+    RemoteImage image = RemoteImage.open(origins);
+    if (image.backends().getFirst() != origins.getFirst()) {
+      LOG.warn(
+          "{}: gave no image, so the mount is of what {} has: {}",
+          spec.shownSource(),
+          image.name(),
+          image.manifestDigest());
+    }
+    return image;
   }
 
   private PreparedImage remote(MountSpec spec) throws IOException {
@@ -61,7 +83,7 @@ final class SourceReader {
     }
     RemoteImage image;
     try {
-      image = RemoteImage.open(origins.openAll(spec.source(), spec.mirrors()));
+      image = open(spec);
     } catch (BackendException e) {
       if (e.isTransient() || !isErofsFile(spec.source())) {
         throw e;

@@ -19,6 +19,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -162,6 +167,53 @@ class ControlServerTest {
     }
     assertThat(client.request("POST", "/v1/shutdown", null).path("unmounted").asInt()).isEqualTo(1);
     daemon.awaitEnd();
+  }
+
+  /** Replaces the daemon; what is mounted stays. */
+  private static Daemon replace(Places places) throws IOException {
+    return Daemon.replace(places, List.of());
+  }
+
+  @Test
+  void aReplacementComesWhenItsPredecessorHasLetGo() throws Exception {
+    Places places = new Places(scratch.resolve("run"), scratch.resolve("cache"));
+    try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
+      Future<Daemon> next = executor.submit(() -> replace(places));
+      daemon.awaitEnd();
+      assertThat(next.isDone()).isFalse();
+      daemon.close();
+      daemon = next.get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void aReplacementAsksAgainUntilItIsHeard() throws Exception {
+    daemon.close();
+    Places places = new Places(scratch.resolve("run"), scratch.resolve("cache"));
+    daemon = Daemon.open(places, List.of());
+    try (ExecutorService executor = Executors.newSingleThreadExecutor()) {
+      // It has the lock, and listens a little later.
+      Future<Daemon> next = executor.submit(() -> replace(places));
+      assertThatThrownBy(() -> next.get(300, TimeUnit.MILLISECONDS))
+          .isInstanceOf(TimeoutException.class);
+      daemon.serve();
+      daemon.awaitEnd();
+      daemon.close();
+      daemon = next.get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void ofTwoReplacementsOneIsRefused() throws Exception {
+    Places places = new Places(scratch.resolve("run"), scratch.resolve("cache"));
+    try (ExecutorService executor = Executors.newFixedThreadPool(2)) {
+      Future<Daemon> next = executor.submit(() -> replace(places));
+      daemon.awaitEnd();
+      // As if another process had been quicker.
+      Files.writeString(places.lock(), "1\n");
+      assertThatThrownBy(() -> next.get(60, TimeUnit.SECONDS))
+          .hasMessageContaining("runs here already");
+    }
   }
 
   @Test

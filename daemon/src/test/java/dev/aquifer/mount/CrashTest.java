@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -359,7 +360,8 @@ class CrashTest {
     int number = notedEvent();
     assertThat(number).isGreaterThanOrEqualTo(LowNumbers.LIMIT);
 
-    assertThat(Descriptors.reserve(number)).isTrue();
+    // Unless this process has it in use already, which does as well.
+    boolean isOurs = Descriptors.reserve(number);
     try {
       Process another = startReader("two", 0);
       asSuccessor(
@@ -368,24 +370,50 @@ class CrashTest {
             assertThat(mounts.status()).hasSize(1);
             awaitWaiting(reader);
             awaitWaiting(another);
+            Process third = startReader("three", 2 << 20);
+            awaitWaiting(third);
+            assertThat(notedEvents()).isEqualTo(1);
             go.countDown();
             assertGot("one", reader, 1 << 20);
             assertGot("two", another, 0);
+            assertGot("three", third, 2 << 20);
           });
     } finally {
-      Descriptors.close(number);
+      if (isOurs) {
+        Descriptors.close(number);
+      }
     }
   }
 
   /** The number of the first event in the journal's slots, or -1. */
   private int notedEvent() {
+    return noted().findFirst().orElse(-1);
+  }
+
+  private long notedEvents() {
+    return noted().count();
+  }
+
+  private IntStream noted() {
     ByteBuffer journal = ByteBuffer.wrap(read(run.resolve("events")));
-    for (int number = 0; number < Journal.MAX_FDS; number++) {
-      if (journal.getLong(12288 + 40 * number) != 0) {
-        return number;
-      }
+    return IntStream.range(0, Journal.MAX_FDS)
+        .filter(number -> journal.getLong(12288 + 40 * number) != 0);
+  }
+
+  @Test
+  void aReplacementThatDiesIsReplaced() throws Exception {
+    Path revived = ROOT.directory().resolve("revived");
+    try (CacheStore store = CacheStore.open(ROOT.directory().resolve("cache"));
+        Fetcher fetcher = new Fetcher()) {
+      Domains domains = new Domains(store, fetcher);
+      Mounts mounts = Mounts.open(domains, run, List.of("/bin/sh", "-c", ": >'" + revived + "'"));
+      MountStatus unused =
+          mounts.mount(MountSpec.of(origin.url() + "/one", target.toString(), "", Path.of("/")));
+      mounts.close(Mounts.End.HAND_OVER);
     }
-    return -1;
+    // Nobody takes over.
+    await("the keeper starts another", () -> Files.exists(revived));
+    asSuccessor(mounts -> assertAllIsRight());
   }
 
   @Test

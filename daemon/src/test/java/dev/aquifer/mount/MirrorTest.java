@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.testing.FaultyOrigin;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
@@ -53,6 +54,46 @@ class MirrorTest {
     mount();
 
     assertAllIsRight();
+  }
+
+  @Test
+  void anOriginThatMayYetAnswerHoldsUpNoMount() throws Exception {
+    shop.origin.fault(FaultyOrigin.any(), answer -> answer.status = 503);
+
+    mount();
+
+    assertAllIsRight();
+    // Once for each object at most: index, bootstrap, span table, and what the readers want.
+    assertThat(shop.origin.log().size()).isLessThan(10);
+  }
+
+  @Test
+  void anOriginWithAnotherKindOfImageIsNone() throws Exception {
+    shop.origin.fault(
+        FaultyOrigin.path("one/index.json"),
+        answer -> answer.body = "{\"schemaVersion\": 2}".getBytes(StandardCharsets.UTF_8));
+
+    mount();
+
+    assertAllIsRight();
+  }
+
+  @Test
+  void aDirectoryThatIsNotThereIsPassedOver() throws Exception {
+    String gone = ROOT.directory().resolve("gone").toString();
+    MountStatus first = shop.mount("one", "a", "domain_id=d,mirror=" + gone);
+    assertAllIsRight();
+    assertThat(shop.mounts.umount(first.target(), false)).isNull();
+
+    MountStatus second =
+        shop.mounts.mount(
+            MountSpec.of(
+                gone,
+                shop.target("a").toString(),
+                "domain_id=e,mirror=" + mirror.url() + "/one",
+                ROOT.directory()));
+    assertAllIsRight();
+    assertThat(second.source()).isEqualTo(gone);
   }
 
   @Test
