@@ -11,4 +11,7 @@ module dev.aquifer.core {
   exports dev.aquifer.build;
   exports dev.aquifer.blob;
   exports dev.aquifer.nio;
+
+  provides java.nio.file.spi.FileSystemProvider with
+      dev.aquifer.nio.ErofsFileSystemProvider;
 }
