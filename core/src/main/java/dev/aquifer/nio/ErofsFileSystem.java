@@ -23,11 +23,11 @@ import java.nio.file.WatchService;
 import java.nio.file.attribute.UserPrincipalLookupService;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open image as a file system. Symbolic links lead to paths inside the image. Permissions are
@@ -101,20 +101,29 @@ final class ErofsFileSystem extends FileSystem {
   }
 
   private Inode inode(ErofsPath path, boolean followsLast) throws IOException {
-    ErofsPath absolute = path.toAbsolutePath();
-    ErofsPath parent = absolute.getParent();
-    ErofsPath last = absolute.getFileName();
-    if (parent != null && last != null && !isDots(last.bytesWithoutCopy())) {
-      Optional<DirEntry> entry = image.directory(directory(parent)).find(last.bytesWithoutCopy());
-      if (entry.isEmpty()) {
-        throw new NoSuchFileException(path.toString());
-      }
-      Inode inode = image.inode(entry.get());
+    DirEntry entry = path.entry() == null ? find(path) : path.entry();
+    if (entry != null) {
+      Inode inode = image.inode(entry);
       if (!followsLast || inode.type() != FileType.SYMBOLIC_LINK) {
         return inode;
       }
     }
-    return image.resolve(absolute.bytesWithoutCopy(), followsLast).inode();
+    byte[] bytes = path.toAbsolutePath().bytesWithoutCopy();
+    return image.resolve(bytes, followsLast).inode();
+  }
+
+  /** The entry of the last name of {@code path}; null if that is none that directories have. */
+  private @Nullable DirEntry find(ErofsPath path) throws IOException {
+    ErofsPath absolute = path.toAbsolutePath();
+    ErofsPath parent = absolute.getParent();
+    ErofsPath last = absolute.getFileName();
+    if (parent == null || last == null || isDots(last.bytesWithoutCopy())) {
+      return null;
+    }
+    return image
+        .directory(directory(parent))
+        .find(last.bytesWithoutCopy())
+        .orElseThrow(() -> new NoSuchFileException(path.toString()));
   }
 
   /** What is at {@code path}, a directory if all is well; links are followed. */
@@ -224,9 +233,7 @@ final class ErofsFileSystem extends FileSystem {
         path,
         () -> {
           Inode inode = inode(path, true);
-          image
-              .directory(inode)
-              .forEach(entry -> entries.add(path.resolve(ErofsPath.of(this, entry.name()))));
+          image.directory(inode).forEach(entry -> entries.add(path.resolve(entry)));
           return inode;
         });
     Closeable[] stream = new Closeable[1];

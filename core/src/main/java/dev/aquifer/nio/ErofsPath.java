@@ -1,6 +1,7 @@
 package dev.aquifer.nio;
 
 import dev.aquifer.image.ByteNames;
+import dev.aquifer.image.DirEntry;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.InvalidPathException;
@@ -21,12 +22,17 @@ import org.jspecify.annotations.Nullable;
 final class ErofsPath implements Path {
   private final ErofsFileSystem fileSystem;
   private final byte[] bytes;
+
+  /** The entry of the last name, if a directory gave this path: spares who has it the search. */
+  private final @Nullable DirEntry entry;
+
   private volatile @Nullable List<byte[]> names; // made at first use
   private volatile @Nullable String text; // made at first use
 
-  private ErofsPath(ErofsFileSystem fileSystem, byte[] cleanBytes) {
+  private ErofsPath(ErofsFileSystem fileSystem, byte[] cleanBytes, @Nullable DirEntry entry) {
     this.fileSystem = fileSystem;
     this.bytes = cleanBytes;
+    this.entry = entry;
   }
 
   /** The path of any bytes but NUL. */
@@ -36,7 +42,7 @@ final class ErofsPath implements Path {
         throw new InvalidPathException(ByteNames.toText(bytes), "a path has no NUL byte");
       }
     }
-    return new ErofsPath(fileSystem, PathBytes.clean(bytes));
+    return new ErofsPath(fileSystem, PathBytes.clean(bytes), null);
   }
 
   /** The path that {@code text} stands for. */
@@ -64,7 +70,7 @@ final class ErofsPath implements Path {
   }
 
   private ErofsPath with(boolean isAbsolute, List<byte[]> ofNames) {
-    return new ErofsPath(fileSystem, PathBytes.join(isAbsolute, ofNames));
+    return new ErofsPath(fileSystem, PathBytes.join(isAbsolute, ofNames), null);
   }
 
   private List<byte[]> names() {
@@ -79,6 +85,10 @@ final class ErofsPath implements Path {
   /** The bytes, which must not be changed. */
   byte[] bytesWithoutCopy() {
     return bytes;
+  }
+
+  @Nullable DirEntry entry() {
+    return entry;
   }
 
   private boolean isEmpty() {
@@ -192,11 +202,21 @@ final class ErofsPath implements Path {
     if (that.isEmpty()) {
       return this;
     }
-    byte[] joined = new byte[bytes.length + 1 + that.bytes.length];
+    return child(that.bytes, null);
+  }
+
+  /** The path of what the directory at this path says that it has. */
+  ErofsPath resolve(DirEntry listed) {
+    byte[] name = listed.name();
+    return isEmpty() ? new ErofsPath(fileSystem, name, listed) : child(name, listed);
+  }
+
+  private ErofsPath child(byte[] relative, @Nullable DirEntry listed) {
+    byte[] joined = new byte[bytes.length + 1 + relative.length];
     System.arraycopy(bytes, 0, joined, 0, bytes.length);
     joined[bytes.length] = '/';
-    System.arraycopy(that.bytes, 0, joined, bytes.length + 1, that.bytes.length);
-    return new ErofsPath(fileSystem, PathBytes.clean(joined));
+    System.arraycopy(relative, 0, joined, bytes.length + 1, relative.length);
+    return new ErofsPath(fileSystem, PathBytes.clean(joined), listed);
   }
 
   @Override
