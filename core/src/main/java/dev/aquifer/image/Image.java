@@ -142,7 +142,8 @@ public final class Image {
    *
    * @throws java.nio.file.NoSuchFileException if there is no such name
    * @throws NotDirectoryException if a name on the way is no directory
-   * @throws java.nio.file.FileSystemLoopException if there are more than 40 links on the way
+   * @throws java.nio.file.FileSystemLoopException if there are more than 40 links on the way, or it
+   *     leads into a directory that is inside itself
    */
   public Inode lookup(byte[] path) throws IOException {
     return resolve(path, false).inode();

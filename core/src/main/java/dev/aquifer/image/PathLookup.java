@@ -41,7 +41,8 @@ final class PathLookup {
     while (lookup.goesOn()) {
       lookup.step();
     }
-    return new ResolvedPath(lookup.trail.getFirst(), List.copyOf(lookup.taken).reversed());
+    return new ResolvedPath(
+        List.copyOf(lookup.trail).reversed(), List.copyOf(lookup.taken).reversed());
   }
 
   private boolean goesOn() {
@@ -75,7 +76,13 @@ final class PathLookup {
                       new NoSuchFileException(
                           "%s: %s: there is no %s"
                               .formatted(image.name(), shown(), ByteNames.quote(name))));
-      trail.push(image.inode(entry));
+      Inode inode = image.inode(entry);
+      if (trail.contains(inode)) {
+        throw new FileSystemLoopException(
+            "%s: %s: the directory %s is inside itself"
+                .formatted(image.name(), shown(), ByteNames.quote(name)));
+      }
+      trail.push(inode);
       taken.push(name);
     }
   }

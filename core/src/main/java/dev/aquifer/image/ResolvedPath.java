@@ -3,10 +3,14 @@ package dev.aquifer.image;
 import java.util.List;
 
 /**
- * What a path leads to.
+ * The way to what a path leads to, without {@code .}, {@code ..} and symbolic links.
  *
- * @param inode the inode
- * @param names the names from the root to it, without {@code .}, {@code ..} and symbolic links on
- *     the way; they must not be changed
+ * @param trail the inodes from the root to it
+ * @param names the names of all of them but the root; they must not be changed
  */
-public record ResolvedPath(Inode inode, List<byte[]> names) {}
+public record ResolvedPath(List<Inode> trail, List<byte[]> names) {
+  /** What the path leads to. */
+  public Inode inode() {
+    return trail.getLast();
+  }
+}

@@ -1,5 +1,6 @@
 package dev.aquifer.nio;
 
+import dev.aquifer.image.DirEntry;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -11,14 +12,19 @@ import org.jspecify.annotations.Nullable;
 
 /** The entries of a directory, which was read when this was made. For one thread at a time. */
 final class ErofsDirectoryStream implements DirectoryStream<Path> {
-  private final Iterator<? extends Path> entries;
+  private final ErofsPath directory;
+  private final Iterator<DirEntry> entries;
   private final DirectoryStream.Filter<? super Path> filter;
   private final Runnable onClose;
   private boolean isIterated;
   private volatile boolean isClosed;
 
   ErofsDirectoryStream(
-      List<? extends Path> entries, DirectoryStream.Filter<? super Path> filter, Runnable onClose) {
+      ErofsPath directory,
+      List<DirEntry> entries,
+      DirectoryStream.Filter<? super Path> filter,
+      Runnable onClose) {
+    this.directory = directory;
     this.entries = entries.iterator();
     this.filter = filter;
     this.onClose = onClose;
@@ -43,7 +49,7 @@ final class ErofsDirectoryStream implements DirectoryStream<Path> {
     public boolean hasNext() {
       // After closing, what was promised is still given.
       while (next == null && !isClosed && entries.hasNext()) {
-        Path candidate = entries.next();
+        Path candidate = directory.resolve(entries.next());
         if (isAccepted(candidate)) {
           next = candidate;
         }

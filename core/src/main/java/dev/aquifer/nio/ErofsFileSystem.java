@@ -126,14 +126,39 @@ final class ErofsFileSystem extends FileSystem {
         .orElseThrow(() -> new NoSuchFileException(path.toString()));
   }
 
-  /** What is at {@code path}, a directory if all is well; links are followed. */
+  /** What is at an absolute path, a directory if all is well; links are followed. */
   private Inode directory(ErofsPath path) throws IOException {
-    Inode known = directories.get(path);
+    return trail(path).getLast();
+  }
+
+  /** The inodes from the root to what is at an absolute path; links are followed. */
+  private List<Inode> trail(ErofsPath path) throws IOException {
+    List<Inode> known = directories.get(path);
     if (known == null) {
-      known = image.resolve(path.bytesWithoutCopy(), true).inode();
+      known = listedTrail(path);
+      if (known == null) {
+        known = image.resolve(path.bytesWithoutCopy(), true).trail();
+      }
       directories.put(path, known);
     }
     return known;
+  }
+
+  /** As {@link #trail}, for a directory that one used lately listed; else null. */
+  private @Nullable List<Inode> listedTrail(ErofsPath path) throws IOException {
+    DirEntry entry = path.entry();
+    ErofsPath parent = path.getParent();
+    List<Inode> above = parent == null ? null : directories.get(parent);
+    if (entry == null || entry.type() != FileType.DIRECTORY || above == null) {
+      return null;
+    }
+    Inode inode = image.inode(entry);
+    if (above.contains(inode)) {
+      throw new FileSystemLoopException(path.toString());
+    }
+    List<Inode> trail = new ArrayList<>(above);
+    trail.add(inode);
+    return List.copyOf(trail);
   }
 
   private static boolean isDots(byte[] name) {
@@ -228,17 +253,17 @@ final class ErofsFileSystem extends FileSystem {
 
   DirectoryStream<Path> list(ErofsPath path, DirectoryStream.Filter<? super Path> filter)
       throws IOException {
-    List<ErofsPath> entries = new ArrayList<>();
+    List<DirEntry> entries = new ArrayList<>();
     at(
         path,
         () -> {
-          Inode inode = inode(path, true);
-          image.directory(inode).forEach(entry -> entries.add(path.resolve(entry)));
+          Inode inode = directory(path.toAbsolutePath());
+          image.directory(inode).forEach(entries::add);
           return inode;
         });
     Closeable[] stream = new Closeable[1];
     ErofsDirectoryStream made =
-        new ErofsDirectoryStream(entries, filter, () -> inUse.remove(stream[0]));
+        new ErofsDirectoryStream(path, entries, filter, () -> inUse.remove(stream[0]));
     stream[0] = made;
     return use(made);
   }

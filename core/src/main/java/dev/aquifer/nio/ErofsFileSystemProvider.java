@@ -81,7 +81,9 @@ import org.jspecify.annotations.Nullable;
  * with the attributes that the JDK gives them on Linux; users and groups are numbers. Permissions
  * are shown, and keep nobody from reading. What would change something throws {@link
  * ReadOnlyFileSystemException}. Damaged data throws {@link dev.aquifer.io.CorruptDataException},
- * wherever it is met.
+ * wherever it is met, and a directory inside itself {@link java.nio.file.FileSystemLoopException}.
+ * An image that is not trusted may still have more paths than anybody can walk: who walks one sets
+ * a limit.
  *
  * <p>Safe for use by many threads, and so are its file systems.
  */

@@ -255,7 +255,9 @@ final class ErofsPath implements Path {
     if (isAbsolute()) {
       return this;
     }
-    return isEmpty() ? with(true, List.of()) : with(true, names());
+    return isEmpty()
+        ? with(true, List.of())
+        : new ErofsPath(fileSystem, PathBytes.join(true, names()), entry);
   }
 
   @Override

@@ -8,6 +8,7 @@ import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
 import dev.aquifer.build.TestTrees;
 import dev.aquifer.image.GoldenFiles;
+import dev.aquifer.image.LoopedImage;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
@@ -17,6 +18,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystemAlreadyExistsException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileSystemNotFoundException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -198,6 +200,32 @@ class ErofsFileSystemProviderTest {
         Stream<Path> paths = Files.walk(inner.getPath("/"))) {
       assertThat(paths.map(Path::toString).sorted())
           .containsExactlyElementsOf(golden.manifest().keySet());
+    }
+  }
+
+  @Test
+  void directoriesInsideThemselvesEndWalks() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.directory("a");
+    tree.directory("a/sub");
+    var built = ImageBuilder.build(tree, temp.resolve("tree"), List.of(), BuildOptions.defaults());
+    Path bootstrap = temp.resolve("tree/blobs/sha256").resolve(built.bootstrapDigest().hex());
+    // After '.' and '..'.
+    byte[] looped = LoopedImage.of(Files.readAllBytes(bootstrap), "a", 2);
+    Path file = Files.write(temp.resolve("looped"), looped);
+    try (FileSystem image = FileSystems.newFileSystem(file)) {
+      for (String start : List.of("/", "a", "/a/sub/../../a")) {
+        assertThatThrownBy(
+                () -> {
+                  try (Stream<Path> paths = Files.walk(image.getPath(start))) {
+                    assertThat(paths.limit(100).count()).isLessThan(100);
+                  }
+                })
+            .hasRootCauseInstanceOf(FileSystemLoopException.class);
+      }
+      assertThatThrownBy(() -> Files.list(image.getPath("/a/sub/sub")))
+          .isInstanceOf(FileSystemLoopException.class)
+          .hasMessage("/a/sub/sub");
     }
   }
 
