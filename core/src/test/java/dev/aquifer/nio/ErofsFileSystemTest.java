@@ -69,6 +69,7 @@ import java.util.zip.ZipEntry;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -604,7 +605,7 @@ class ErofsFileSystemTest {
     }
   }
 
-  @Test
+  @RepeatedTest(10)
   void closingAmongReadersGivesThemTheirBytesOrSaysSo() throws Exception {
     byte[] start = Arrays.copyOf(BIG, 300_000);
     CountDownLatch reading = new CountDownLatch(4);
