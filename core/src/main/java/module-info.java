@@ -10,4 +10,8 @@ module dev.aquifer.core {
   exports dev.aquifer.image;
   exports dev.aquifer.build;
   exports dev.aquifer.blob;
+  exports dev.aquifer.nio;
+
+  provides java.nio.file.spi.FileSystemProvider with
+      dev.aquifer.nio.ErofsFileSystemProvider;
 }
