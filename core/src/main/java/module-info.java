@@ -10,4 +10,5 @@ module dev.aquifer.core {
   exports dev.aquifer.image;
   exports dev.aquifer.build;
   exports dev.aquifer.blob;
+  exports dev.aquifer.tool;
 }
