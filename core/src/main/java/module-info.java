@@ -10,5 +10,6 @@ module dev.aquifer.core {
   exports dev.aquifer.image;
   exports dev.aquifer.build;
   exports dev.aquifer.blob;
+  exports dev.aquifer.nio;
   exports dev.aquifer.tool;
 }

@@ -4,6 +4,7 @@ import dev.aquifer.image.ByteNames;
 import dev.aquifer.image.FileType;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
+import dev.aquifer.nio.OpenedImage;
 import dev.aquifer.tool.PathText;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -28,7 +29,10 @@ abstract class ImageCommand extends Command {
 
   @Override
   ExitCode run() throws Exception {
-    try (ImageOptions.Opened opened = options.open(reference)) {
+    if (options.offsetBytes < 0) {
+      throw usage("invalid value for option '--offset': expected 0 or more");
+    }
+    try (OpenedImage opened = options.open(reference)) {
       return run(opened.image());
     }
   }

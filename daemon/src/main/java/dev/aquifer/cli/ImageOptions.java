@@ -1,9 +1,8 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.image.Image;
-import dev.aquifer.io.ByteSource;
-import dev.aquifer.io.FileSource;
-import java.io.Closeable;
+import dev.aquifer.daemon.Places;
+import dev.aquifer.nio.OpenOptions;
+import dev.aquifer.nio.OpenedImage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -41,34 +40,12 @@ final class ImageOptions {
       description = "Where the cache is. Default: that of the daemon.")
   @Nullable Path cacheDir;
 
-  /** An opened image and what has to be closed after it. */
-  record Opened(Image image, List<Closeable> sources) implements Closeable {
-    @Override
-    public void close() throws IOException {
-      for (Closeable source : sources.reversed()) {
-        source.close();
-      }
-    }
-  }
-
   /** Opens the image that {@code reference} names. */
-  Opened open(String reference) throws IOException {
-    List<Closeable> sources = new ArrayList<>();
-    ByteSource primary = FileSource.open(Path.of(reference));
-    sources.add(primary);
-    if (offsetBytes != 0) {
-      primary = primary.slice(offsetBytes, primary.sizeBytes() - offsetBytes);
+  OpenedImage open(String reference) throws IOException {
+    Path cache = cacheDir;
+    if (cache == null && domain != null) {
+      cache = Places.of(null, null).cacheDir();
     }
-    Image image = Image.open(primary);
-    if (!devices.isEmpty()) {
-      List<ByteSource> attached = new ArrayList<>();
-      for (String device : devices) {
-        FileSource source = FileSource.open(Path.of(device));
-        sources.add(source);
-        attached.add(source);
-      }
-      image = image.withDevices(attached);
-    }
-    return new Opened(image, sources);
+    return OpenedImage.open(reference, new OpenOptions(devices, offsetBytes, domain, cache));
   }
 }

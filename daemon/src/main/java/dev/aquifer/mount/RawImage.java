@@ -4,6 +4,7 @@ import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.CachedBlob;
 import dev.aquifer.blob.Lease;
 import dev.aquifer.blob.ObjectInfo;
+import dev.aquifer.blob.ObjectUrl;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.ByteSource;
@@ -89,17 +90,12 @@ final class RawImage {
           Files.size(path),
           new PreparedImage.Device(path.toString(), path, null, null));
     }
-    int slash = name.lastIndexOf('/');
-    if (slash < "https://x".length() || slash == name.length() - 1) {
-      throw refused(name + ": expected the URL of a file");
-    }
-    String location = name.substring(0, slash);
-    String key = name.substring(slash + 1);
-    Backend backend = origins.open(location);
-    ObjectInfo object = backend.stat(key);
-    CachedBlob blob = lease.openUnverified(backend, key, object);
+    ObjectUrl url = ObjectUrl.of(name);
+    Backend backend = origins.open(url.location());
+    ObjectInfo object = backend.stat(url.key());
+    CachedBlob blob = lease.openUnverified(backend, url.key(), object);
     SavedMount.Origin origin =
-        new SavedMount.Origin(location, key, object.sizeBytes(), object.version());
+        new SavedMount.Origin(url.location(), url.key(), object.sizeBytes(), object.version());
     return new Part(name, blob.path(), blob.sizeBytes(), PreparedImage.Device.of(blob, origin));
   }
 

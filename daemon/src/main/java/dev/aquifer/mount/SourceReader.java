@@ -1,15 +1,14 @@
 package dev.aquifer.mount;
 
 import dev.aquifer.blob.Lease;
+import dev.aquifer.blob.ObjectUrl;
 import dev.aquifer.blob.RemoteImage;
 import dev.aquifer.io.BackendException;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.Failpoint;
-import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.RefusedException;
+import dev.aquifer.nio.ErofsMagic;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -18,9 +17,6 @@ import java.nio.file.Path;
  * an image made by other tools (a file, local or not).
  */
 final class SourceReader {
-  private static final long SUPERBLOCK_AT = 1024;
-  private static final long EROFS_MAGIC = 0xE0F5E1E2L;
-
   private final PreparedImage.Origins origins;
   private final Lease lease;
 
@@ -70,16 +66,9 @@ final class SourceReader {
 
   /** Whether there is an EROFS image at {@code url}, of which nothing is cached yet. */
   private boolean isErofsFile(String url) {
-    int slash = url.lastIndexOf('/');
-    try (Arena arena = Arena.ofShared()) {
-      var origin = origins.open(url.substring(0, slash));
-      var object = origin.stat(url.substring(slash + 1));
-      if (object.sizeBytes() < SUPERBLOCK_AT + 4) {
-        return false;
-      }
-      MemorySegment magic = arena.allocate(4);
-      origin.read(url.substring(slash + 1), object, SUPERBLOCK_AT, magic, count -> {});
-      return LittleEndian.u32(magic, 0) == EROFS_MAGIC;
+    try {
+      ObjectUrl object = ObjectUrl.of(url);
+      return ErofsMagic.isAt(origins.open(object.location()), object.key());
     } catch (IOException | RuntimeException e) {
       // Then the first failure, of the image, is what matters.
       return false;

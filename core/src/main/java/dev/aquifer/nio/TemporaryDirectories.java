@@ -1,0 +1,80 @@
+package dev.aquifer.nio;
+
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Directories that are gone when this process is, also if it is told to end at any moment. (If it
+ * is killed, they stay in the system's temporary directory, as {@code aquifer-*}.)
+ */
+final class TemporaryDirectories {
+  private static final Set<Path> PATHS = new HashSet<>(); // guarded by itself
+  private static boolean isHooked; // guarded by PATHS
+
+  private TemporaryDirectories() {}
+
+  /** A new one, for this user alone; its real path. */
+  static Path create() throws IOException {
+    synchronized (PATHS) {
+      if (!isHooked) {
+        Runtime.getRuntime().addShutdownHook(new Thread(TemporaryDirectories::removeAll));
+        isHooked = true;
+      }
+      Path path = Files.createTempDirectory("aquifer-").toRealPath();
+      PATHS.add(path);
+      return path;
+    }
+  }
+
+  /** Removes {@code path} and all in it, if it is one of these. */
+  static void remove(Path path) throws IOException {
+    synchronized (PATHS) {
+      if (!PATHS.remove(path)) {
+        return;
+      }
+    }
+    delete(path);
+  }
+
+  private static void removeAll() {
+    List<Path> left;
+    synchronized (PATHS) {
+      left = List.copyOf(PATHS);
+    }
+    for (Path path : left) {
+      try {
+        delete(path);
+      } catch (IOException e) {
+        // Somebody still writes to it, and nobody is left to be told.
+      }
+    }
+  }
+
+  private static void delete(Path path) throws IOException {
+    Files.walkFileTree(
+        path,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes facts)
+              throws IOException {
+            Files.deleteIfExists(file);
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
+              throws IOException {
+            Files.deleteIfExists(directory);
+            return FileVisitResult.CONTINUE;
+          }
+        });
+  }
+}
