@@ -22,6 +22,7 @@ final class Commands {
     ALL.put("find", FindCommand::new);
     ALL.put("stat", StatCommand::new);
     ALL.put("cat", CatCommand::new);
+    ALL.put("extract", ExtractCommand::new);
     ALL.put("manifest", ManifestCommand::new);
     ALL.put("origin", OriginCommand::new);
     ALL.put("mount", MountCommand::new);
