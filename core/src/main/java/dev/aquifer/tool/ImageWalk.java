@@ -50,7 +50,7 @@ public final class ImageWalk {
      */
     boolean enter(WalkEntry entry) throws IOException;
 
-    /** Called after all that is in a directory that was gone into. */
+    /** Called after all that could be read in a directory, if {@link #enter} said to go into it. */
     default void leave(WalkEntry directory) throws IOException {}
 
     /**
@@ -114,6 +114,7 @@ public final class ImageWalk {
       levels.push(new Level(entry, image.directory(entry.inode())));
     } catch (IOException e) {
       visitor.failed(entry.path(), e);
+      visitor.leave(entry);
     }
   }
 

@@ -23,6 +23,8 @@ final class Commands {
     ALL.put("stat", StatCommand::new);
     ALL.put("cat", CatCommand::new);
     ALL.put("extract", ExtractCommand::new);
+    ALL.put("fsck", FsckCommand::new);
+    ALL.put("diff", DiffCommand::new);
     ALL.put("manifest", ManifestCommand::new);
     ALL.put("origin", OriginCommand::new);
     ALL.put("mount", MountCommand::new);
