@@ -1,6 +1,7 @@
 package dev.aquifer.tool;
 
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,11 @@ public final class JsonObject {
   public JsonObject remove(String key) {
     values.remove(key);
     return this;
+  }
+
+  /** The keys and values in their order; not to be changed. */
+  public Map<String, Object> values() {
+    return Collections.unmodifiableMap(values);
   }
 
   /** Whether nothing was put. */

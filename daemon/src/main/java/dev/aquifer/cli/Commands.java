@@ -25,6 +25,7 @@ final class Commands {
     ALL.put("extract", ExtractCommand::new);
     ALL.put("fsck", FsckCommand::new);
     ALL.put("diff", DiffCommand::new);
+    ALL.put("dump", DumpCommand::new);
     ALL.put("manifest", ManifestCommand::new);
     ALL.put("origin", OriginCommand::new);
     ALL.put("mount", MountCommand::new);
