@@ -12,4 +12,7 @@ module dev.aquifer.core {
   exports dev.aquifer.blob;
   exports dev.aquifer.nio;
   exports dev.aquifer.tool;
+
+  provides java.nio.file.spi.FileSystemProvider with
+      dev.aquifer.nio.ErofsFileSystemProvider;
 }

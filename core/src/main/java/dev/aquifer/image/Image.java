@@ -13,6 +13,17 @@ import java.util.SortedMap;
 /**
  * An opened EROFS image. Immutable and safe for use by many threads.
  *
+ * <pre>{@code
+ * try (ByteSource file = FileSource.open(Path.of("images/plain.erofs"))) {
+ *   Image image = Image.open(file);
+ *   image.directory(image.lookup("etc")).forEach(entry -> System.out.println(entry));
+ *   Inode release = image.lookup("etc/os-release");
+ *   SortedMap<String, byte[]> xattrs = image.xattrs(release);
+ *   ByteSource data = image.open(release);
+ *   byte[] start = data.readBytes(0, (int) Math.min(data.sizeBytes(), 4096));
+ * }
+ * }</pre>
+ *
  * <p>The sources it reads from belong to the caller and must stay open as long as the image, and
  * what it gave, is in use.
  *
@@ -131,10 +142,21 @@ public final class Image {
    *
    * @throws java.nio.file.NoSuchFileException if there is no such name
    * @throws NotDirectoryException if a name on the way is no directory
-   * @throws java.nio.file.FileSystemLoopException if there are more than 40 links on the way
+   * @throws java.nio.file.FileSystemLoopException if there are more than 40 links on the way, or it
+   *     leads into a directory that is inside itself
    */
   public Inode lookup(byte[] path) throws IOException {
-    return PathLookup.lookup(this, path);
+    return resolve(path, false).inode();
+  }
+
+  /**
+   * As {@link #lookup(byte[])}, with the way that led there.
+   *
+   * @param followsLast whether a symbolic link with the last name is followed, too, as in {@code
+   *     stat}
+   */
+  public ResolvedPath resolve(byte[] path, boolean followsLast) throws IOException {
+    return PathLookup.resolve(this, path, followsLast);
   }
 
   /**

@@ -22,21 +22,31 @@ final class PathLookup {
   /** The directories from the root down to the last name looked up, that name's inode included. */
   private final Deque<Inode> trail = new ArrayDeque<>();
 
+  /** The names of all in the trail but the root. */
+  private final Deque<byte[]> taken = new ArrayDeque<>();
+
+  private final boolean followsLast;
   private int links;
 
-  private PathLookup(Image image, byte[] path) {
+  private PathLookup(Image image, byte[] path, boolean followsLast) {
     this.image = image;
     this.path = path;
+    this.followsLast = followsLast;
     trail.push(image.root());
     pushNames(path);
   }
 
-  static Inode lookup(Image image, byte[] path) throws IOException {
-    PathLookup lookup = new PathLookup(image, path);
-    while (!lookup.names.isEmpty()) {
+  static ResolvedPath resolve(Image image, byte[] path, boolean followsLast) throws IOException {
+    PathLookup lookup = new PathLookup(image, path, followsLast);
+    while (lookup.goesOn()) {
       lookup.step();
     }
-    return lookup.trail.getFirst();
+    return new ResolvedPath(
+        List.copyOf(lookup.trail).reversed(), List.copyOf(lookup.taken).reversed());
+  }
+
+  private boolean goesOn() {
+    return !names.isEmpty() || followsLast && trail.getFirst().type() == FileType.SYMBOLIC_LINK;
   }
 
   private void step() throws IOException {
@@ -54,6 +64,7 @@ final class PathLookup {
     if (isDots(name, 2)) {
       if (trail.size() > 1) {
         trail.pop();
+        taken.pop();
       }
     } else if (!isDots(name, 1)) {
       DirEntry entry =
@@ -65,7 +76,14 @@ final class PathLookup {
                       new NoSuchFileException(
                           "%s: %s: there is no %s"
                               .formatted(image.name(), shown(), ByteNames.quote(name))));
-      trail.push(image.inode(entry));
+      Inode inode = image.inode(entry);
+      if (trail.contains(inode)) {
+        throw new FileSystemLoopException(
+            "%s: %s: the directory %s is inside itself"
+                .formatted(image.name(), shown(), ByteNames.quote(name)));
+      }
+      trail.push(inode);
+      taken.push(name);
     }
   }
 
@@ -77,8 +95,10 @@ final class PathLookup {
     }
     byte[] target = image.readLink(link);
     trail.pop();
+    taken.pop();
     if (target[0] == '/') {
       trail.clear();
+      taken.clear();
       trail.push(image.root());
     }
     pushNames(target);

@@ -4,25 +4,38 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A regular local file that nobody changes while it is open.
  *
- * <p>Interrupting a thread that reads closes the file for all threads (a property of {@link
- * FileChannel}); later reads fail with an exception and never with wrong bytes.
+ * <p>A thread that is interrupted while it reads fails; others go on. (A {@link FileChannel} is
+ * closed for all by that; so it is opened again, if the same file is still there.)
  */
 public final class FileSource implements ByteSource {
-  private final String name;
-  private final FileChannel channel;
-  private final long sizeBytes;
+  /** How often one read begins anew, since another thread was interrupted. */
+  private static final int MAX_READS = 100;
 
-  private FileSource(String name, FileChannel channel) throws IOException {
-    this.name = name;
+  private final Path path;
+  private final @Nullable Object fileKey;
+  private final long sizeBytes;
+  private final ReentrantLock reopening = new ReentrantLock();
+  private volatile FileChannel channel; // changed under reopening
+  private volatile boolean isClosed; // changed under reopening
+
+  private FileSource(Path path, @Nullable Object fileKey, FileChannel channel) throws IOException {
+    this.path = path;
+    this.fileKey = fileKey;
     this.channel = channel;
     this.sizeBytes = channel.size();
   }
@@ -41,7 +54,7 @@ public final class FileSource implements ByteSource {
     }
     FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
     try {
-      return new FileSource(path.toString(), channel);
+      return new FileSource(path, fileKey(path), channel);
     } catch (IOException e) {
       channel.close();
       throw e;
@@ -50,7 +63,7 @@ public final class FileSource implements ByteSource {
 
   @Override
   public String name() {
-    return name;
+    return path.toString();
   }
 
   @Override
@@ -61,7 +74,49 @@ public final class FileSource implements ByteSource {
   @Override
   public void read(long positionBytes, MemorySegment dst) throws IOException {
     checkRange(positionBytes, dst.byteSize());
-    readFully(channel, positionBytes, dst, name);
+    for (int i = 1; ; i++) {
+      FileChannel now = channel;
+      try {
+        readFully(now, positionBytes, dst, name());
+        return;
+      } catch (ClosedByInterruptException e) {
+        throw e;
+      } catch (ClosedChannelException e) {
+        if (i == MAX_READS) {
+          throw e;
+        }
+        reopen(now);
+      }
+    }
+  }
+
+  /** Replaces {@code closed}, unless that is done. */
+  private void reopen(FileChannel closed) throws IOException {
+    reopening.lock();
+    try {
+      if (isClosed) {
+        throw new ClosedChannelException();
+      }
+      if (channel != closed) {
+        return;
+      }
+      FileChannel again = FileChannel.open(path, StandardOpenOption.READ);
+      try {
+        if (!Objects.equals(fileKey(path), fileKey) || again.size() != sizeBytes) {
+          throw new IOException(path + ": was replaced while it is in use: open it anew");
+        }
+      } catch (IOException e) {
+        again.close();
+        throw e;
+      }
+      channel = again;
+    } finally {
+      reopening.unlock();
+    }
+  }
+
+  private static @Nullable Object fileKey(Path path) throws IOException {
+    return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
   }
 
   /**
@@ -96,6 +151,12 @@ public final class FileSource implements ByteSource {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    reopening.lock();
+    try {
+      isClosed = true;
+      channel.close();
+    } finally {
+      reopening.unlock();
+    }
   }
 }

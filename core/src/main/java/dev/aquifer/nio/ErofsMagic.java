@@ -2,6 +2,7 @@ package dev.aquifer.nio;
 
 import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.ObjectInfo;
+import dev.aquifer.image.Superblock;
 import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -13,8 +14,6 @@ import java.nio.file.Path;
 
 /** Tells EROFS file systems from other files by their first four bytes of superblock. */
 public final class ErofsMagic {
-  private static final long SUPERBLOCK_AT = 1024;
-  private static final long MAGIC = 0xE0F5E1E2L;
   private static final int BYTES = 4;
 
   private ErofsMagic() {}
@@ -22,13 +21,13 @@ public final class ErofsMagic {
   /** Whether the object {@code key} has the magic. */
   public static boolean isAt(Backend backend, String key) throws IOException {
     ObjectInfo object = backend.stat(key);
-    if (object.sizeBytes() < SUPERBLOCK_AT + BYTES) {
+    if (object.sizeBytes() < Superblock.POSITION_BYTES + BYTES) {
       return false;
     }
     // Shared: an HTTP client's threads fill it.
     try (Arena arena = Arena.ofShared()) {
       MemorySegment bytes = arena.allocate(BYTES);
-      backend.read(key, object, SUPERBLOCK_AT, bytes, count -> {});
+      backend.read(key, object, Superblock.POSITION_BYTES, bytes, count -> {});
       return isMagic(bytes);
     }
   }
@@ -37,7 +36,7 @@ public final class ErofsMagic {
   public static boolean isAt(Path path, long offsetBytes) throws IOException {
     try (SeekableByteChannel channel = Files.newByteChannel(path)) {
       ByteBuffer bytes = ByteBuffer.allocate(BYTES);
-      channel.position(offsetBytes + SUPERBLOCK_AT);
+      channel.position(offsetBytes + Superblock.POSITION_BYTES);
       while (bytes.hasRemaining()) {
         if (channel.read(bytes) < 0) {
           return false;
@@ -48,6 +47,6 @@ public final class ErofsMagic {
   }
 
   private static boolean isMagic(MemorySegment bytes) {
-    return LittleEndian.u32(bytes, 0) == MAGIC;
+    return LittleEndian.u32(bytes, 0) == Superblock.MAGIC;
   }
 }

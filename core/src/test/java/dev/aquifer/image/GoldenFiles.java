@@ -1,12 +1,14 @@
 package dev.aquifer.image;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.function.Supplier;
 
 /**
  * One golden image as files, for tests of other packages.
@@ -17,9 +19,31 @@ import java.util.SortedMap;
  */
 public record GoldenFiles(
     Path file, List<Path> devices, SortedMap<String, Map<String, Object>> manifest) {
+  private static final Supplier<GoldenImages> IMAGES = new Once();
+
+  /** Reads the archive once. */
+  private static final class Once implements Supplier<GoldenImages> {
+    private GoldenImages images;
+
+    @Override
+    public synchronized GoldenImages get() {
+      try {
+        images = images == null ? GoldenImages.ofResources() : images;
+        return images;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /** The names of all images. */
+  public static List<String> ids() {
+    return IMAGES.get().ids();
+  }
+
   /** Writes image {@code id} and its devices into {@code directory}. */
   public static GoldenFiles write(String id, Path directory) throws IOException {
-    GoldenImages images = GoldenImages.ofResources();
+    GoldenImages images = IMAGES.get();
     Path file = Files.write(directory.resolve(id + ".erofs"), images.bytes(id));
     List<Path> devices = new ArrayList<>();
     for (var device : images.devices(id)) {
