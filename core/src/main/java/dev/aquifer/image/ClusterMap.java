@@ -54,6 +54,12 @@ abstract sealed class ClusterMap permits LclusterMap, ExtentRecords, WholeFragme
     Cluster cluster = last;
     if (!cluster.contains(offset)) {
       cluster = look(offset);
+      if (!cluster.contains(offset)) {
+        throw corrupt(
+            offset,
+            "the index leads to the cluster of bytes %d to %d"
+                .formatted(cluster.startBytes(), cluster.endBytes()));
+      }
       check(cluster);
       last = cluster;
     }
