@@ -4,8 +4,10 @@ module dev.aquifer.core {
   requires com.fasterxml.jackson.databind;
   requires com.github.luben.zstd_jni;
   requires java.net.http;
+  requires org.tukaani.xz;
 
   exports dev.aquifer.io;
+  exports dev.aquifer.codec;
   exports dev.aquifer.format;
   exports dev.aquifer.image;
   exports dev.aquifer.build;

@@ -96,12 +96,6 @@ final class GoldenImages {
     return index.get(id);
   }
 
-  /** Whether image {@code id} has anything compressed. */
-  boolean isCompressed(String id) {
-    JsonNode features = index.get(id).get("features");
-    return features != null && features.get(1).asText().contains("lz4_0padding");
-  }
-
   /** The bytes of image {@code id}, from where its file system begins. */
   byte[] bytes(String id) {
     byte[] bytes = files.get(id + ".erofs");
