@@ -1,9 +1,11 @@
 package dev.aquifer.tool;
 
 import dev.aquifer.image.Extent;
+import dev.aquifer.image.Feature;
 import dev.aquifer.image.FileType;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
+import dev.aquifer.image.Superblock;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
 import java.util.HashSet;
@@ -23,6 +25,9 @@ public final class ImageStatistics {
   private final Set<Long> seen = new HashSet<>();
   private final Map<String, Long> inodesOfType = new TreeMap<>();
   private final Map<String, Layout> layouts = new TreeMap<>();
+  private final Map<String, Coded> algorithms = new TreeMap<>();
+  private long fragmentBytes;
+  private long packedBytes;
   private long inodes;
   private long names;
   private long withXattrs;
@@ -35,6 +40,13 @@ public final class ImageStatistics {
   private static final class Layout {
     private long inodes;
     private long bytes;
+  }
+
+  /** What one algorithm packed. */
+  private static final class Coded {
+    private long extents;
+    private long bytes;
+    private long storedBytes;
   }
 
   private ImageStatistics(Image image) {
@@ -50,6 +62,12 @@ public final class ImageStatistics {
           statistics.add(entry.inode());
           return true;
         });
+    Superblock superblock = image.superblock();
+    if (superblock.has(Feature.FRAGMENTS) && superblock.packedNid() != 0) {
+      Inode packed = image.inode(superblock.packedNid());
+      statistics.packedBytes = packed.sizeBytes();
+      statistics.map(packed);
+    }
     return statistics;
   }
 
@@ -80,12 +98,20 @@ public final class ImageStatistics {
   private void map(Inode inode) throws IOException {
     for (long at = 0; at < inode.sizeBytes(); ) {
       Extent extent = image.map(inode, at);
-      if (extent instanceof Extent.Hole) {
-        holeBytes += extent.lengthBytes();
-      } else {
-        extents++;
-        storedBytes += ExtentText.storedBytes(extent);
+      switch (extent) {
+        case Extent.Hole _ -> holeBytes += extent.lengthBytes();
+        case Extent.Fragment _ -> fragmentBytes += extent.lengthBytes();
+        case Extent.Plain _ -> extents++;
+        case Extent.Encoded encoded -> {
+          extents++;
+          Coded coded =
+              algorithms.computeIfAbsent(ExtentText.algorithm(encoded), name -> new Coded());
+          coded.extents++;
+          coded.bytes += encoded.lengthBytes();
+          coded.storedBytes += encoded.storedBytes();
+        }
       }
+      storedBytes += ExtentText.storedBytes(extent);
       at += extent.lengthBytes();
     }
   }
@@ -97,6 +123,15 @@ public final class ImageStatistics {
         (name, layout) ->
             byLayout.put(
                 name, new JsonObject().put("inodes", layout.inodes).put("bytes", layout.bytes)));
+    JsonObject byAlgorithm = new JsonObject();
+    algorithms.forEach(
+        (name, coded) ->
+            byAlgorithm.put(
+                name,
+                new JsonObject()
+                    .put("extents", coded.extents)
+                    .put("bytes", coded.bytes)
+                    .put("storedBytes", coded.storedBytes)));
     return new JsonObject()
         .put("inodes", inodes)
         .put("names", names)
@@ -104,7 +139,10 @@ public final class ImageStatistics {
         .put("types", inodesOfType)
         .put("layouts", byLayout)
         .put("fileBytes", bytes)
+        .put("algorithms", byAlgorithm)
         .put("holeBytes", holeBytes)
+        .put("fragmentBytes", fragmentBytes)
+        .put("packedBytes", packedBytes)
         .put("storedBytes", storedBytes)
         .put("extents", extents)
         .put("unmappedFiles", unmapped == 0 ? null : unmapped);

@@ -3,6 +3,7 @@ package dev.aquifer.tool;
 import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Extent;
+import dev.aquifer.image.Feature;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.image.Superblock;
@@ -86,7 +87,9 @@ final class Overlaps {
         long bytes = Math.min(count, Long.MAX_VALUE >>> 4) * (chunks.hasIndexes() ? 8 : 4);
         add(ranges, chunks.tablePositionBytes(), bytes, Use.METADATA, path, inode.nid());
       }
-      default -> {}
+      case DataLayout.Compressed compressed ->
+          add(ranges, compressed.headerPositionBytes(), 8, Use.METADATA, path, inode.nid());
+      case DataLayout.FlatPlain _, DataLayout.NoData _ -> {}
     }
   }
 
@@ -97,22 +100,28 @@ final class Overlaps {
 
   /** Adds a run of data, if it is in the primary device: there are no metadata on others. */
   void addData(byte[] path, Inode inode, Extent extent) {
-    if (!(extent instanceof Extent.Plain plain) || plain.device() != 0) {
+    if (inode.layout() instanceof DataLayout.FlatInline
+        && extent.fileOffsetBytes() >= inode.sizeBytes() - tailBytes(inode)) {
+      // The tail is a part of the inode.
       return;
     }
-    if (inode.layout() instanceof DataLayout.FlatInline inline
-        && (plain.addressBytes() == inline.tailPositionBytes() || inode.isInMetabox())) {
-      // The tail: part of the inode.
-      return;
+    switch (extent) {
+      case Extent.Plain plain when plain.device() == 0 ->
+          addData(path, inode, plain.addressBytes(), plain.lengthBytes());
+      case Extent.Encoded encoded when encoded.device() == 0 ->
+          addData(path, inode, encoded.addressBytes(), encoded.storedBytes());
+      default -> {}
     }
-    boolean isShared = inode.layout() instanceof DataLayout.ChunkBased;
-    add(
-        primary,
-        plain.addressBytes(),
-        plain.lengthBytes(),
-        isShared ? Use.SHARED_DATA : Use.OWN_DATA,
-        path,
-        inode.nid());
+  }
+
+  private void addData(byte[] path, Inode inode, long address, long length) {
+    boolean isShared =
+        switch (inode.layout()) {
+          case DataLayout.ChunkBased _ -> true;
+          case DataLayout.Compressed _ -> image.superblock().has(Feature.FRAGMENTS);
+          default -> false;
+        };
+    add(primary, address, length, isShared ? Use.SHARED_DATA : Use.OWN_DATA, path, inode.nid());
   }
 
   /** Reports at most {@code limit} overlaps. */
