@@ -199,12 +199,14 @@ public final class Checker {
       } else if (!(why instanceof CorruptDataException)) {
         throw why;
       }
+      String place = PathText.shown(path) + ": ";
+      String message = withoutName(why);
       report(
           new Finding(
               kind,
               PathText.percent(path),
               null,
-              "%s: %s: %s".formatted(image.name(), PathText.shown(path), withoutName(why))));
+              image.name() + ": " + (message.startsWith(place) ? "" : place) + message));
     }
   }
 

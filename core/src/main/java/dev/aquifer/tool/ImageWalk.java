@@ -33,11 +33,13 @@ public final class ImageWalk {
 
   private final Image image;
   private final Visitor visitor;
+  private final int pageEntries;
   private final Set<Long> directories = new HashSet<>();
   private final Deque<Level> levels = new ArrayDeque<>();
 
-  private ImageWalk(Image image, Visitor visitor) {
+  private ImageWalk(Image image, int pageEntries, Visitor visitor) {
     this.image = image;
+    this.pageEntries = pageEntries;
     this.visitor = visitor;
   }
 
@@ -75,7 +77,14 @@ public final class ImageWalk {
    */
   public static void walk(Image image, byte[] path, Inode start, Visitor visitor)
       throws IOException {
-    new ImageWalk(image, visitor).run(new WalkEntry(path, new byte[0], 0, true, start));
+    new ImageWalk(image, PAGE_ENTRIES, visitor)
+        .run(new WalkEntry(path, new byte[0], 0, true, start));
+  }
+
+  /** As {@link #walk(Image, Visitor)}, holding fewer names at once. */
+  static void walk(Image image, int pageEntries, Visitor visitor) throws IOException {
+    WalkEntry start = new WalkEntry(WalkEntry.ROOT, new byte[0], 0, true, image.root());
+    new ImageWalk(image, pageEntries, visitor).run(start);
   }
 
   private void run(WalkEntry start) throws IOException {
@@ -181,7 +190,7 @@ public final class ImageWalk {
               if (after != null && Arrays.compareUnsigned(found.name(), after) <= 0) {
                 return;
               }
-              if (page.size() == PAGE_ENTRIES) {
+              if (page.size() == pageEntries) {
                 hasMore = true;
                 throw new PageFull();
               }

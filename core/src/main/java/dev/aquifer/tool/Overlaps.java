@@ -152,8 +152,12 @@ final class Overlaps {
   }
 
   private static boolean isWrong(Range a, Range b) {
+    if (a.nid == b.nid && a.path != null && b.path != null) {
+      // A directory that is met twice: told by the walk.
+      return false;
+    }
     boolean isMetadata = a.use == Use.METADATA || b.use == Use.METADATA;
     boolean isOwn = a.use == Use.OWN_DATA || b.use == Use.OWN_DATA;
-    return isMetadata || isOwn && a.nid != b.nid;
+    return isMetadata || isOwn;
   }
 }
