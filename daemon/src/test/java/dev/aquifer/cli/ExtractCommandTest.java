@@ -83,6 +83,50 @@ class ExtractCommandTest {
   }
 
   @Test
+  @Tag("root")
+  void theKernelShowsTheSame() throws Exception {
+    Requires.root();
+    Requires.that(
+        Files.readString(Path.of("/proc/filesystems")).contains("\terofs\n"),
+        "needs a kernel with EROFS");
+    Path mountPoint = Files.createDirectory(temp.resolve("mnt"));
+    for (String id : List.of("02-extended-inode", "20-xattr", "12-idtime", "57-tfd", "90-48bit")) {
+      Path image = images.write(id, temp);
+      LinuxTreeTest.run(
+          "mount", "-t", "erofs", "-o", "ro,loop", image.toString(), mountPoint.toString());
+      try {
+        Program.Outcome diff = Program.run("diff", image, mountPoint);
+        assertThat(diff.out() + diff.err()).as(id).isEmpty();
+        String find = "cd " + mountPoint + " && find . -printf '%M %n %U %G %s\\n' | LC_ALL=C sort";
+        assertThat(listed(image)).as(id).isEqualTo(LinuxTreeTest.run("sh", "-c", find).strip());
+      } finally {
+        LinuxTreeTest.run("umount", mountPoint.toString());
+      }
+    }
+  }
+
+  /** What {@code ls -lR} says of each file: mode, links, owner, group, size. */
+  private static String listed(Path image) {
+    StringBuilder lines = new StringBuilder();
+    for (String option : List.of("-ld", "-lR")) {
+      Program.run("ls", option, image, "/")
+          .out()
+          .lines()
+          .filter(line -> line.matches("[-dlcbps][-rwxsStT]{9}.*"))
+          .map(ExtractCommandTest::columns)
+          .forEach(line -> lines.append(line).append('\n'));
+    }
+    return lines.toString().lines().sorted().collect(java.util.stream.Collectors.joining("\n"));
+  }
+
+  private static String columns(String line) {
+    String[] words = line.split(" +");
+    boolean isDevice = words[4].endsWith(",");
+    String mode = words[0].substring(0, 10);
+    return String.join(" ", mode, words[1], words[2], words[3], isDevice ? "0" : words[4]);
+  }
+
+  @Test
   void holesStayHoles() throws IOException {
     Path image = images.write("A5-chunk-4G", temp);
 
