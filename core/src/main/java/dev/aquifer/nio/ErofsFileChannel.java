@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.MappedByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -93,15 +94,30 @@ final class ErofsFileChannel extends FileChannel {
       return -1;
     }
     int count = (int) Math.min(dst.remaining(), data.sizeBytes() - from);
+    try {
+      readFully(dst, from, count);
+    } catch (IOException e) {
+      // Then what failed matters to nobody.
+      checkNotClosedMeanwhile();
+      throw e;
+    }
+    checkNotClosedMeanwhile();
+    return count;
+  }
+
+  private void readFully(ByteBuffer dst, long from, int count) throws IOException {
     for (int done = 0; done < count; ) {
       int step = dst.isDirect() ? count : Math.min(STEP_BYTES, count - done);
       data.read(from + done, MemorySegment.ofBuffer(dst).asSlice(0, step));
       dst.position(dst.position() + step);
       done += step;
     }
-    // Whoever closed it meanwhile must not be given bytes.
-    checkOpen();
-    return count;
+  }
+
+  private void checkNotClosedMeanwhile() throws AsynchronousCloseException {
+    if (!isOpen()) {
+      throw new AsynchronousCloseException();
+    }
   }
 
   @Override

@@ -24,9 +24,9 @@ final class Held implements Closeable {
     for (Closeable resource = next(); resource != null; resource = next()) {
       try {
         resource.close();
-      } catch (IOException e) {
+      } catch (IOException | RuntimeException e) {
         if (first == null) {
-          first = e;
+          first = e instanceof IOException io ? io : new IOException(e.toString(), e);
         } else {
           first.addSuppressed(e);
         }

@@ -113,8 +113,8 @@ final class ImageOpener {
     String bootstrapName = name + ": bootstrap " + file.digest();
     Image bootstrap = Image.open(held.add(new NamedSource(bootstrapName, file.source())));
     ManifestCheck.slots(bootstrapName, bootstrap, remote.manifest());
-    List<ByteSource> devices = LazyBlobs.devices(bootstrapName, bootstrap, remote, member);
-    return new OpenedImage(name, bootstrap.withDevices(devices), true, held);
+    LazyBlobs blobs = held.add(new LazyBlobs(bootstrapName, bootstrap, remote, member));
+    return new OpenedImage(name, bootstrap.withDevices(blobs.devices()), true, held);
   }
 
   /** An image that other tools made, of which nothing is proven. */

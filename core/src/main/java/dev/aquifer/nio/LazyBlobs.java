@@ -6,18 +6,26 @@ import dev.aquifer.blob.RemoteImage;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.ByteSource;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The blobs of an image, opened when the first byte of any of them is read: who reads metadata
  * alone asks nothing for them. Safe for use by many threads.
+ *
+ * <p>Closing it closes the lease, and then waits for who opens them at that moment: after that the
+ * cache's files rest.
  */
-final class LazyBlobs {
+final class LazyBlobs implements Closeable {
+  /** How long closing waits for an origin that does not answer. */
+  private static final long MAX_CLOSE_MILLIS = 5_000;
+
   private final String name;
   private final Image bootstrap;
   private final RemoteImage remote;
@@ -26,29 +34,29 @@ final class LazyBlobs {
   private final ReentrantLock opening = new ReentrantLock();
   private volatile @Nullable List<CachedBlob> opened; // changed under opening
 
-  private LazyBlobs(String name, Image bootstrap, RemoteImage remote, Lease lease) {
+  /**
+   * Asks nothing yet.
+   *
+   * @param name what messages call the bootstrap
+   * @param bootstrap the image, whose device table is known to be the manifest's
+   */
+  LazyBlobs(String name, Image bootstrap, RemoteImage remote, Lease lease) {
     this.name = name;
     this.bootstrap = bootstrap;
     this.remote = remote;
     this.lease = lease;
   }
 
-  /**
-   * The devices of {@code bootstrap}, in order, whose table is known to be the manifest's.
-   *
-   * @param name what messages call the bootstrap
-   */
-  static List<ByteSource> devices(String name, Image bootstrap, RemoteImage remote, Lease lease)
-      throws IOException {
-    LazyBlobs blobs = new LazyBlobs(name, bootstrap, remote, lease);
+  /** The devices of the image, in order. */
+  List<ByteSource> devices() throws IOException {
     if (bootstrap.deviceSlots().stream().anyMatch(slot -> slot.blocks() == 0)) {
       // Only the blobs themselves tell their sizes.
-      return List.copyOf(blobs.open());
+      return List.copyOf(open());
     }
     List<ByteSource> devices = new ArrayList<>();
     for (DeviceSlot slot : bootstrap.deviceSlots()) {
       long sizeBytes = slot.blocks() * bootstrap.superblock().blockSizeBytes();
-      devices.add(blobs.new Device(slot, sizeBytes));
+      devices.add(new Device(slot, sizeBytes));
     }
     return devices;
   }
@@ -69,6 +77,18 @@ final class LazyBlobs {
       return blobs;
     } finally {
       opening.unlock();
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    lease.close();
+    try {
+      if (opening.tryLock(MAX_CLOSE_MILLIS, TimeUnit.MILLISECONDS)) {
+        opening.unlock();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

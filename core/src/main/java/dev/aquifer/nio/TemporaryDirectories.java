@@ -1,6 +1,7 @@
 package dev.aquifer.nio;
 
 import java.io.IOException;
+import java.lang.System.Logger;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * is killed, they stay in the system's temporary directory, as {@code aquifer-*}.)
  */
 final class TemporaryDirectories {
+  private static final Logger LOG = System.getLogger(TemporaryDirectories.class.getName());
+
   private static final Set<Path> PATHS = new HashSet<>(); // guarded by itself
   private static boolean isHooked; // guarded by PATHS
 
@@ -34,14 +37,25 @@ final class TemporaryDirectories {
     }
   }
 
-  /** Removes {@code path} and all in it, if it is one of these. */
-  static void remove(Path path) throws IOException {
+  /**
+   * Removes {@code path} and all in it, if it is one of these. What can't be removed now is tried
+   * again at the end of the process.
+   */
+  static void remove(Path path) {
     synchronized (PATHS) {
-      if (!PATHS.remove(path)) {
+      if (!PATHS.contains(path)) {
         return;
       }
     }
-    delete(path);
+    try {
+      delete(path);
+    } catch (IOException e) {
+      LOG.log(Logger.Level.DEBUG, "{0} stays until the process ends: {1}", path, e);
+      return;
+    }
+    synchronized (PATHS) {
+      PATHS.remove(path);
+    }
   }
 
   private static void removeAll() {

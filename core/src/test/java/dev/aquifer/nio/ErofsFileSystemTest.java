@@ -57,6 +57,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -68,6 +69,7 @@ import java.util.zip.ZipEntry;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -599,6 +601,45 @@ class ErofsFileSystemTest {
       }
       for (Future<Boolean> result : results) {
         assertThat(result.get()).isTrue();
+      }
+    }
+  }
+
+  @RepeatedTest(10)
+  void closingAmongReadersGivesThemTheirBytesOrSaysSo() throws Exception {
+    byte[] start = Arrays.copyOf(BIG, 300_000);
+    CountDownLatch reading = new CountDownLatch(4);
+    try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      List<Future<Throwable>> ends = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        boolean isWalker = i == 0;
+        ends.add(
+            threads.submit(
+                () -> {
+                  try {
+                    while (true) {
+                      if (isWalker) {
+                        Files.walkFileTree(path("/"), new SimpleFileVisitor<>() {});
+                      } else {
+                        try (SeekableByteChannel channel =
+                            Files.newByteChannel(path("/dir/sub/big"))) {
+                          ByteBuffer buffer = ByteBuffer.allocate(start.length);
+                          channel.read(buffer);
+                          assertThat(buffer.array()).isEqualTo(start);
+                        }
+                      }
+                      reading.countDown();
+                    }
+                  } catch (Throwable e) {
+                    return e;
+                  }
+                }));
+      }
+      reading.await();
+      image.close();
+      for (Future<Throwable> end : ends) {
+        assertThat(end.get())
+            .isInstanceOfAny(ClosedFileSystemException.class, ClosedChannelException.class);
       }
     }
   }
