@@ -10,8 +10,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Indexes that the format has and mkfs.erofs does not write. */
@@ -48,12 +53,19 @@ class CraftedIndexTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {4, 8})
-  void recordsWithoutOffsets(int recordBytes) throws IOException {
-    // More than one window of the index, and than one sum of 4-byte records.
-    int clusters = recordBytes == 4 ? 2500 : 700;
-    Parts parts = Parts.of(clusters, clusters * CLUSTER_BYTES - 100);
+  /** An image with a file of {@code parts} in records of 4 or 8 bytes. */
+  private record Crafted(byte[] bytes, long nid) {
+    static Crafted of(Parts parts, int recordBytes) throws IOException {
+      return craft(parts, recordBytes, parts.lengths.size());
+    }
+
+    ByteSource open(ReadOptions options) throws IOException {
+      Image image = Image.open(ByteSource.of("image", bytes), options);
+      return image.open(image.inode(nid));
+    }
+  }
+
+  private static Crafted craft(Parts parts, int recordBytes, int clusters) throws IOException {
     byte[] golden = GoldenImages.ofResources().bytes("92-48bit-zstd-ext");
     Inode inode = PatchedImage.open(golden).lookup("t070001");
 
@@ -82,9 +94,18 @@ class CraftedIndexTest {
       position += parts.lengths.get(i);
     }
 
-    Image opened = image.open();
-    long base = opened.superblock().metaBlock() << opened.superblock().blockBits();
-    ByteSource data = opened.open(opened.inode((at - base) / Inode.SLOT_BYTES));
+    Superblock superblock = image.open().superblock();
+    long base = superblock.metaBlock() << superblock.blockBits();
+    return new Crafted(image.bytes(), (at - base) / Inode.SLOT_BYTES);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {4, 8})
+  void recordsWithoutOffsets(int recordBytes) throws IOException {
+    // More than one window of the index, and than one sum of 4-byte records.
+    int clusters = recordBytes == 4 ? 2500 : 700;
+    Parts parts = Parts.of(clusters, clusters * CLUSTER_BYTES - 100);
+    ByteSource data = Crafted.of(parts, recordBytes).open(ReadOptions.defaults());
     assertThat(data.readBytes(0, parts.whole.length)).isEqualTo(parts.whole);
     Random random = new Random(3);
     for (int i = 0; i < 200; i++) {
@@ -92,6 +113,32 @@ class CraftedIndexTest {
       assertThat(data.readBytes(from, 100))
           .isEqualTo(Arrays.copyOfRange(parts.whole, from, from + 100));
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, 1", "0, 4", "20000, 4", "1000000, 2", "16777216, 4"})
+  void readersAndHelpers(long cacheBytes, int threads) throws Exception {
+    Parts parts = Parts.of(700, 700 * CLUSTER_BYTES - 100);
+    ByteSource data = Crafted.of(parts, 8).open(new ReadOptions(cacheBytes, threads));
+    List<Callable<byte[]>> readers = new ArrayList<>();
+    for (int step : new int[] {1000, 4096, 10_000, 65_536, 300_000, 1 << 20, 3 << 20}) {
+      readers.add(() -> readInSteps(data, step));
+    }
+    try (ExecutorService pool = Executors.newFixedThreadPool(4)) {
+      for (Future<byte[]> answer : pool.invokeAll(readers)) {
+        assertThat(answer.get()).isEqualTo(parts.whole);
+      }
+    }
+    assertThat(readInSteps(data, 65_536)).isEqualTo(parts.whole);
+  }
+
+  private static byte[] readInSteps(ByteSource data, int step) throws IOException {
+    byte[] all = new byte[(int) data.sizeBytes()];
+    for (int at = 0; at < all.length; at += step) {
+      byte[] part = data.readBytes(at, Math.min(step, all.length - at));
+      System.arraycopy(part, 0, all, at, part.length);
+    }
+    return all;
   }
 
   @Test
