@@ -30,7 +30,8 @@ final class Lz4Decompressor implements Decompressor {
   /** What is copied at once where there is room to write a little too much. */
   private static final int STEP = Long.BYTES;
 
-  private static final int LITERALS_AT_ONCE = 2 * STEP;
+  /** For more literals than this, a call that copies is worth its while. */
+  private static final int FEW_LITERALS = 8 * STEP;
 
   @Override
   public void decompress(MemorySegment src, MemorySegment dst, boolean isPrefix)
@@ -65,11 +66,13 @@ final class Lz4Decompressor implements Decompressor {
       if (literals > inEnd - in) {
         throw tooShort(out, outEnd);
       }
-      if (literals <= LITERALS_AT_ONCE
-          && inEnd - in >= LITERALS_AT_ONCE
-          && outEnd - out >= LITERALS_AT_ONCE) {
-        dst.set(LONG, out, src.get(LONG, in));
-        dst.set(LONG, out + STEP, src.get(LONG, in + STEP));
+      if (literals <= FEW_LITERALS
+          && inEnd - in >= FEW_LITERALS + STEP
+          && outEnd - out >= FEW_LITERALS + STEP) {
+        for (long i = 0; i < literals; i += 2 * STEP) {
+          dst.set(LONG, out + i, src.get(LONG, in + i));
+          dst.set(LONG, out + i + STEP, src.get(LONG, in + i + STEP));
+        }
       } else {
         MemorySegment.copy(src, in, dst, out, literals);
       }
@@ -118,7 +121,7 @@ final class Lz4Decompressor implements Decompressor {
       MemorySegment dst, long start, long offset, long length, long outEnd) {
     long out = start;
     long end = start + length;
-    if (end > outEnd - STEP) {
+    if (end > outEnd - 2 * STEP) {
       for (; out < end; out++) {
         dst.set(ValueLayout.JAVA_BYTE, out, dst.get(ValueLayout.JAVA_BYTE, out - offset));
       }
@@ -133,8 +136,10 @@ final class Lz4Decompressor implements Decompressor {
         dst.set(ValueLayout.JAVA_BYTE, out, dst.get(ValueLayout.JAVA_BYTE, out - offset));
       }
     }
-    for (; out < end; out += STEP) {
+    // Longs one after the other, so that a distance of one is enough.
+    for (; out < end; out += 2 * STEP) {
       dst.set(LONG, out, dst.get(LONG, out - distance));
+      dst.set(LONG, out + STEP, dst.get(LONG, out + STEP - distance));
     }
   }
 

@@ -6,6 +6,7 @@ import com.github.luben.zstd.ZstdException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 
 /**
  * Decodes Zstandard frames. The beginning of a frame that is looked at here, to bound the memory
@@ -28,46 +29,69 @@ final class ZstdDecompressor implements Decompressor {
   /** EROFS allows 1 MiB; a frame without a window may be as long as a cluster's data. */
   private static final long MAX_WINDOW_BYTES = 16 << 20;
 
+  /** A context costs more to make than a small frame to decode. */
+  private static final int MAX_KEPT = 8;
+
+  /** Contexts that nobody uses now; guarded by itself. */
+  private final ArrayDeque<ZstdDecompressCtx> kept = new ArrayDeque<>();
+
   @Override
   public void decompress(MemorySegment src, MemorySegment dst, boolean isPrefix)
       throws BadStreamException {
+    ZstdDecompressCtx context = take();
     try {
       if (isPrefix) {
-        decompressPrefix(src, dst);
-        return;
-      }
-      long length =
-          Zstd.decompressDirectByteBuffer(
-              dst.asByteBuffer(),
-              0,
-              Math.toIntExact(dst.byteSize()),
-              src.asByteBuffer(),
-              0,
-              Math.toIntExact(src.byteSize()));
-      if (Zstd.isError(length)) {
-        throw new BadStreamException("Zstandard: " + Zstd.getErrorName(length));
-      }
-      if (length != dst.byteSize()) {
-        throw tooShort(length, dst);
+        decompressPrefix(context, src, dst);
+      } else {
+        int length =
+            context.decompressDirectByteBuffer(
+                dst.asByteBuffer(),
+                0,
+                Math.toIntExact(dst.byteSize()),
+                src.asByteBuffer(),
+                0,
+                Math.toIntExact(src.byteSize()));
+        if (length != dst.byteSize()) {
+          throw tooShort(length, dst);
+        }
       }
     } catch (ZstdException e) {
       throw new BadStreamException("Zstandard: " + e.getMessage());
+    } finally {
+      giveBack(context);
     }
   }
 
-  private static void decompressPrefix(MemorySegment src, MemorySegment dst)
-      throws BadStreamException {
+  private ZstdDecompressCtx take() {
+    synchronized (kept) {
+      ZstdDecompressCtx context = kept.poll();
+      return context != null ? context : new ZstdDecompressCtx();
+    }
+  }
+
+  private void giveBack(ZstdDecompressCtx context) {
+    synchronized (kept) {
+      if (kept.size() < MAX_KEPT) {
+        kept.push(context);
+        return;
+      }
+    }
+    context.close();
+  }
+
+  private static void decompressPrefix(
+      ZstdDecompressCtx context, MemorySegment src, MemorySegment dst) throws BadStreamException {
     checkWindow(src);
+    // Whoever had it before may have left a frame unfinished.
+    context.reset();
     ByteBuffer in = src.asByteBuffer();
     ByteBuffer out = dst.asByteBuffer();
-    try (ZstdDecompressCtx context = new ZstdDecompressCtx()) {
-      int before;
-      do {
-        before = in.position() + out.position();
-      } while (!context.decompressDirectByteBufferStream(out, in)
-          && out.hasRemaining()
-          && in.position() + out.position() > before);
-    }
+    int before;
+    do {
+      before = in.position() + out.position();
+    } while (!context.decompressDirectByteBufferStream(out, in)
+        && out.hasRemaining()
+        && in.position() + out.position() > before);
     if (out.hasRemaining()) {
       throw tooShort(out.position(), dst);
     }

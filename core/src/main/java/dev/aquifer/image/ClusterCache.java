@@ -73,7 +73,7 @@ final class ClusterCache {
    * @return null if somebody else has it already, or there is no room
    */
   synchronized @Nullable Entry claim(Extent.Encoded extent, boolean isAhead) {
-    if (isAhead && extent.decodedBytes() > limitBytes / 4) {
+    if (isAhead && extent.decodedBytes() > limitBytes / 2) {
       return null;
     }
     Key key = Key.of(extent);

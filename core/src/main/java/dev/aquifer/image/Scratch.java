@@ -13,6 +13,9 @@ final class Scratch implements AutoCloseable {
   private static final int MAX_BITS = 24;
   private static final int MAX_KEPT = 3;
 
+  /** Of what is larger than this, one is kept: 44 MiB in all at most. */
+  private static final int LARGE_BITS = 21;
+
   /** By size; guarded by itself. */
   private static final ArrayDeque<?>[] KEPT = new ArrayDeque<?>[MAX_BITS + 1];
 
@@ -49,7 +52,7 @@ final class Scratch implements AutoCloseable {
         kept = new ArrayDeque<>();
         KEPT[sizeBits] = kept;
       }
-      if (kept.size() < MAX_KEPT) {
+      if (kept.size() < (sizeBits > LARGE_BITS ? 1 : MAX_KEPT)) {
         kept.push(memory);
       }
     }
