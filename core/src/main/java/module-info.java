@@ -4,13 +4,16 @@ module dev.aquifer.core {
   requires com.fasterxml.jackson.databind;
   requires com.github.luben.zstd_jni;
   requires java.net.http;
+  requires org.tukaani.xz;
 
   exports dev.aquifer.io;
+  exports dev.aquifer.codec;
   exports dev.aquifer.format;
   exports dev.aquifer.image;
   exports dev.aquifer.build;
   exports dev.aquifer.blob;
   exports dev.aquifer.nio;
+  exports dev.aquifer.tool;
 
   provides java.nio.file.spi.FileSystemProvider with
       dev.aquifer.nio.ErofsFileSystemProvider;

@@ -146,6 +146,7 @@ final class ImageChecker {
                   && plain.addressBytes() + (at - plain.fileOffsetBytes())
                       == (ChunkMap.block(address) << ChunkMap.BLOCK_BITS)
                           + (at & (1L << chunks.chunkBits()) - 1);
+          case Extent.Encoded _, Extent.Fragment _ -> false;
         };
     require(isRight, node);
   }

@@ -57,15 +57,10 @@ public sealed interface DataLayout {
   }
 
   /**
-   * Layouts 1 and 3, compressed. Data of this layout can't be read by this version.
+   * Layouts 1 and 3, compressed: an index says where each run of the data is.
    *
    * @param isCompact whether the layout is 3, COMPRESSED_COMPACT, or else 1, COMPRESSED_FULL
    * @param headerPositionBytes where the map header begins
    */
-  record Compressed(boolean isCompact, long headerPositionBytes) implements DataLayout {
-    /** The layout's name and number, for messages. */
-    String words() {
-      return isCompact ? "COMPRESSED_COMPACT (layout 3)" : "COMPRESSED_FULL (layout 1)";
-    }
-  }
+  record Compressed(boolean isCompact, long headerPositionBytes) implements DataLayout {}
 }

@@ -97,14 +97,23 @@ final class Devices {
     return bits & deviceMask;
   }
 
+  /** Bytes on a device, all of them inside it. */
+  record Place(int device, long addressBytes) {
+    /** The extent of some of them, {@code skip} bytes further on. */
+    Extent.Plain at(long skip, long fileOffset, long lengthBytes) {
+      return new Extent.Plain(fileOffset, lengthBytes, device, addressBytes + skip);
+    }
+  }
+
   /**
-   * The extent of {@code lengthBytes} bytes at {@code addressBytes} of {@code device}, resolved
-   * from the flat address space and inside its device.
+   * Where {@code lengthBytes} bytes at {@code addressBytes} of {@code device} are, resolved from
+   * the flat address space and inside their device.
    *
+   * @param fileOffset which byte of a file the first one is, for messages
    * @param what whose bytes they are, for messages
    */
-  Extent.Plain locate(
-      int device, long addressBytes, long fileOffset, long lengthBytes, Supplier<String> what)
+  Place locate(
+      int device, long addressBytes, long lengthBytes, long fileOffset, Supplier<String> what)
       throws CorruptDataException {
     int number = device;
     long address = addressBytes;
@@ -121,12 +130,12 @@ final class Devices {
               .formatted(what.get(), fileOffset, number, slots.size()));
     }
     long size = number == 0 ? primary.sizeBytes() : reachBytes(slots.get(number - 1));
-    if (address > size - lengthBytes) {
+    if (address < 0 || address > size - lengthBytes) {
       throw new CorruptDataException(
           "%s: %d bytes of its data are at byte 0x%x of device %d, which ends at byte 0x%x"
               .formatted(what.get(), lengthBytes, address, number, size));
     }
-    return new Extent.Plain(fileOffset, lengthBytes, number, address);
+    return new Place(number, address);
   }
 
   /**

@@ -2,11 +2,12 @@ package dev.aquifer.image;
 
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
-import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +39,7 @@ final class ExtentMap {
   private final int maxExtents;
 
   private final List<Extent> extents = new ArrayList<>();
+  private final Supplier<String> place = this::place;
 
   private ExtentMap(Volume volume, Inode inode, int maxExtents) {
     this.volume = volume;
@@ -51,12 +53,20 @@ final class ExtentMap {
    * They are at least one; the last may end before {@code offset + length}, none ends after.
    *
    * @param length at least 1, and the range lies in the file
-   * @param maxChunks how many entries of a chunk table to look at, at most
-   * @throws UnsupportedFeatureException if the data is compressed
+   * @param maxChunks how many entries of a chunk table, or clusters, to look at, at most
    */
   static List<Extent> extents(Volume volume, Inode inode, long offset, long length, int maxChunks)
       throws IOException {
     return new ExtentMap(volume, inode, Integer.MAX_VALUE).find(offset, length, maxChunks);
+  }
+
+  /** As above, for compressed data with the given map. */
+  static List<Extent> extents(
+      Volume volume, Inode inode, ClusterMap map, long offset, long length, int maxClusters)
+      throws IOException {
+    ExtentMap extents = new ExtentMap(volume, inode, Integer.MAX_VALUE);
+    extents.addClusters(map, offset, length, maxClusters);
+    return extents.extents;
   }
 
   /** The first of {@link #extents}; what lies behind it is not looked at. */
@@ -73,9 +83,7 @@ final class ExtentMap {
       case DataLayout.FlatInline inline -> addInline(inline, offset, length);
       case DataLayout.ChunkBased chunks -> addChunks(chunks, offset, length, maxChunks);
       case DataLayout.Compressed compressed ->
-          throw new UnsupportedFeatureException(
-              "%s: its data is compressed, %s, which this version does not read"
-                  .formatted(place(), compressed.words()));
+          addClusters(volume.clusterMap(inode, compressed), offset, length, maxChunks);
     }
     return extents;
   }
@@ -119,8 +127,117 @@ final class ExtentMap {
             case Extent.Hole hole -> new Extent.Hole(offset, hole.lengthBytes());
             case Extent.Plain plain ->
                 new Extent.Plain(offset, plain.lengthBytes(), plain.device(), plain.addressBytes());
+            case Extent.Encoded encoded ->
+                new Extent.Encoded(
+                    offset,
+                    encoded.lengthBytes(),
+                    encoded.device(),
+                    encoded.addressBytes(),
+                    encoded.storedBytes(),
+                    encoded.algorithm(),
+                    encoded.skipBytes(),
+                    encoded.decodedBytes(),
+                    encoded.isPartial());
+            case Extent.Fragment fragment ->
+                new Extent.Fragment(offset, fragment.lengthBytes(), fragment.packedOffsetBytes());
           });
     }
+  }
+
+  private void addClusters(ClusterMap map, long offset, long length, int maxClusters)
+      throws IOException {
+    long done = 0;
+    for (int i = 0; i < maxClusters && done < length && extents.size() <= maxExtents; i++) {
+      Cluster cluster = map.find(offset + done);
+      long step = Math.min(length - done, cluster.endBytes() - (offset + done));
+      addCluster(cluster, offset + done, step);
+      done += step;
+    }
+  }
+
+  private void addCluster(Cluster cluster, long offset, long length) throws IOException {
+    long skip = offset - cluster.startBytes();
+    switch (cluster.form()) {
+      case HOLE -> append(new Extent.Hole(offset, length));
+      case SHIFTED -> addStored(cluster, skip, offset, length);
+      case INTERLACED -> addInterlaced(cluster, offset, length);
+      case ENCODED -> addEncoded(cluster, (int) skip, offset, length);
+      case FRAGMENT -> {
+        long size = volume.packed(inode).sizeBytes();
+        if (cluster.addressBytes() > size - cluster.lengthBytes()) {
+          throw new CorruptDataException(
+              "%s: %d bytes of its data are at byte %d of the packed inode, which has %d"
+                  .formatted(place(), cluster.lengthBytes(), cluster.addressBytes(), size));
+        }
+        append(new Extent.Fragment(offset, length, cluster.addressBytes() + skip));
+      }
+    }
+  }
+
+  /** Adds bytes of a cluster that are as they are, {@code skip} bytes after its stored start. */
+  private void addStored(Cluster cluster, long skip, long offset, long length) throws IOException {
+    if (cluster.isInline()) {
+      addMetadata(cluster.addressBytes() + skip, offset, length);
+    } else {
+      append(
+          volume
+              .devices()
+              .locate(0, cluster.addressBytes(), cluster.storedBytes(), offset, place)
+              .at(skip, offset, length));
+    }
+  }
+
+  /**
+   * Adds bytes of a cluster that is rotated: what comes before the first multiple of the block size
+   * in the file is at the end of the stored bytes, the rest at their start.
+   */
+  private void addInterlaced(Cluster cluster, long offset, long length) throws IOException {
+    long blockSize = 1L << blockBits;
+    long inBlock = cluster.startBytes() & blockSize - 1;
+    long atEnd = blockSize - inBlock;
+    long turn = Math.min(cluster.startBytes() + atEnd, cluster.endBytes());
+    // An inline one may be shorter than a block.
+    long endPart = Math.max(cluster.storedBytes(), blockSize) - blockSize + inBlock;
+    if (endPart + (turn - cluster.startBytes()) > cluster.storedBytes()) {
+      throw new CorruptDataException(
+          "%s: bytes %d to %d of its data are rotated in %d stored bytes, which are too few"
+              .formatted(place(), cluster.startBytes(), cluster.endBytes(), cluster.storedBytes()));
+    }
+    long before = Math.min(length, turn - offset);
+    if (before > 0) {
+      addStored(cluster, endPart + offset - cluster.startBytes(), offset, before);
+    }
+    long from = Math.max(offset, turn);
+    if (from < offset + length) {
+      addStored(cluster, from - turn, from, offset + length - from);
+    }
+  }
+
+  private void addEncoded(Cluster cluster, int skip, long offset, long length) throws IOException {
+    int device;
+    long address = cluster.addressBytes();
+    if (cluster.isInline()) {
+      volume
+          .metadata(inode.nid())
+          .check(address, cluster.storedBytes(), () -> place() + ": inline tail");
+      device = inode.isInMetabox() ? Extent.METABOX : 0;
+    } else {
+      Devices.Place found =
+          volume.devices().locate(0, address, cluster.storedBytes(), offset, place);
+      device = found.device();
+      address = found.addressBytes();
+    }
+    append(
+        new Extent.Encoded(
+            offset,
+            length,
+            device,
+            address,
+            (int) cluster.storedBytes(),
+            Objects.requireNonNull(cluster.algorithm()),
+            skip,
+            (int) cluster.lengthBytes(),
+            cluster.isPartial()));
   }
 
   private void addChunks(DataLayout.ChunkBased chunks, long offset, long length, int maxChunks)
@@ -188,7 +305,11 @@ final class ExtentMap {
               .formatted(place(), fileOffset, skip, startBlock));
     }
     long address = (startBlock << blockBits) + skip;
-    append(volume.devices().locate(device, address, fileOffset, length, this::place));
+    append(
+        volume
+            .devices()
+            .locate(device, address, length, fileOffset, place)
+            .at(0, fileOffset, length));
   }
 
   private void append(Extent next) {

@@ -29,8 +29,10 @@ import java.util.SortedMap;
  *
  * <p>Nothing that an image says is believed unchecked: each method throws {@link
  * CorruptDataException} for what is damaged and {@link dev.aquifer.io.UnsupportedFeatureException}
- * for what this version does not read; both name image, inode and byte. Compressed data is not
- * read: such an image opens, and its metadata, where that is not compressed itself, can be read.
+ * for what this version does not read; both name image, inode and byte.
+ *
+ * <p>Of compressed data, what was read last is kept decoded, and other threads help a reader, as
+ * {@link ReadOptions} say.
  *
  * <p>An image says nothing about loops among its directories: who walks it has to see to them.
  */
@@ -38,7 +40,7 @@ public final class Image {
   /** The longest target of a symbolic link that Linux takes: a path without its final zero. */
   private static final int MAX_LINK_BYTES = 4095;
 
-  /** How far {@link #map} looks for where an extent of a chunk-based file ends. */
+  /** How far {@link #map} looks for where an extent ends that continues in the next chunk. */
   private static final int MAX_MAP_CHUNKS = 512;
 
   private final Volume volume;
@@ -55,17 +57,24 @@ public final class Image {
    * Opens the image in {@code primary}. Its devices, if it has any, are not attached yet: all
    * metadata can be read, data on devices can't.
    *
-   * <p>Checks the superblock, the device table, the long prefixes and the root inode.
+   * <p>Checks the superblock, the device table, the long prefixes and the root inode. An image that
+   * begins inside a file is a {@linkplain ByteSource#slice slice} of it.
    */
   public static Image open(ByteSource primary) throws IOException {
-    Superblock superblock = Superblock.read(primary);
-    List<DeviceSlot> slots = DeviceSlot.readTable(primary, superblock);
-    return open(primary, superblock, Devices.of(primary, slots, superblock.blockBits()));
+    return open(primary, ReadOptions.defaults());
   }
 
-  private static Image open(ByteSource primary, Superblock superblock, Devices devices)
+  /** As {@link #open(ByteSource)}, with {@code options} for compressed data. */
+  public static Image open(ByteSource primary, ReadOptions options) throws IOException {
+    Superblock superblock = Superblock.read(primary);
+    List<DeviceSlot> slots = DeviceSlot.readTable(primary, superblock);
+    return open(primary, superblock, Devices.of(primary, slots, superblock.blockBits()), options);
+  }
+
+  private static Image open(
+      ByteSource primary, Superblock superblock, Devices devices, ReadOptions options)
       throws IOException {
-    Volume volume = Volume.open(primary, superblock, devices);
+    Volume volume = Volume.open(primary, superblock, devices, options);
     Inode root = volume.inode(superblock.rootNid());
     if (root.type() != FileType.DIRECTORY) {
       throw new CorruptDataException(
@@ -82,7 +91,11 @@ public final class Image {
    *     than its slot says
    */
   public Image withDevices(List<ByteSource> devices) throws IOException {
-    return open(volume.metadata().bytes(), volume.superblock(), volume.devices().attach(devices));
+    return open(
+        volume.metadata().bytes(),
+        volume.superblock(),
+        volume.devices().attach(devices),
+        volume.options());
   }
 
   /** What messages call the image: the name of the primary source. */

@@ -1,5 +1,6 @@
 package dev.aquifer.image;
 
+import dev.aquifer.codec.Algorithm;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
@@ -65,6 +66,7 @@ import java.util.zip.CRC32C;
  * @param xattrBlock what shared extended attributes count from
  * @param uuid the image's UUID
  * @param volumeName the image's label, may be empty
+ * @param algorithmBits the compression algorithms in use: bit n is that of number n
  * @param extraDevices the number of device slots
  * @param deviceTablePositionBytes where the device table is
  * @param xattrPrefixes the number of long prefixes of names of extended attributes
@@ -86,6 +88,7 @@ public record Superblock(
     long xattrBlock,
     UUID uuid,
     String volumeName,
+    int algorithmBits,
     int extraDevices,
     long deviceTablePositionBytes,
     int xattrPrefixes,
@@ -117,6 +120,11 @@ public record Superblock(
   public boolean has(Feature feature) {
     long word = feature.kind() == Feature.Kind.COMPATIBLE ? featureCompat : featureIncompat;
     return (word & feature.bit()) != 0;
+  }
+
+  /** Whether the image says that some of its data may be compressed in this way. */
+  public boolean hasAlgorithm(Algorithm algorithm) {
+    return (algorithmBits & 1 << algorithm.number()) != 0;
   }
 
   /** The features that the image says it uses; bits without a name are left out. */
@@ -221,12 +229,28 @@ public record Superblock(
         LittleEndian.u32(sb, 44),
         uuid(sb),
         volumeName(sb),
+        algorithmBits(primary, sb, incompat),
         hasDevices ? LittleEndian.u16(sb, 86) : 0,
         LittleEndian.u16(sb, 88) * (long) DeviceSlot.SIZE_BYTES,
         (incompat & Feature.XATTR_PREFIXES.bit()) != 0 ? LittleEndian.u8(sb, 91) : 0,
         LittleEndian.u32(sb, 92) * 4,
         LittleEndian.u64(sb, 96),
         metaboxNid(primary, sb, incompat));
+  }
+
+  private static int algorithmBits(ByteSource primary, MemorySegment sb, long incompat)
+      throws IOException {
+    if ((incompat & Feature.COMPR_CFGS.bit()) == 0) {
+      return 1 << Algorithm.LZ4.number();
+    }
+    int bits = LittleEndian.u16(sb, 84);
+    int unknown = bits & -1 << Algorithm.values().length;
+    if (unknown != 0) {
+      throw new UnsupportedFeatureException(
+          "%s: superblock at byte %d: unknown compression algorithms 0x%x: a newer version may read it"
+              .formatted(primary.name(), POSITION_BYTES, unknown));
+    }
+    return bits;
   }
 
   private static long metaboxNid(ByteSource primary, MemorySegment sb, long incompat)

@@ -2,47 +2,54 @@ package dev.aquifer.image;
 
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
-import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
+import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where everything of an image is: its superblock, its devices and the places that hold inodes.
- * Immutable.
+ * Where everything of an image is: its superblock, its devices and the places that hold inodes; and
+ * what reading compressed data takes. Immutable but for caches.
  */
 final class Volume {
   private final Superblock superblock;
   private final Devices devices;
+  private final ReadOptions options;
   private final Metadata primary;
-  private final @Nullable Inode metaboxInode;
-  private final @Nullable Metadata metabox;
+  private final ClusterReader clusters;
+  private final Semaphore helpers;
 
-  private Volume(
-      Superblock superblock,
-      Devices devices,
-      Metadata primary,
-      @Nullable Inode metaboxInode,
-      @Nullable Metadata metabox) {
+  /** Both null if there is no metabox; set once, before anybody else sees this. */
+  private @Nullable Inode metaboxInode;
+
+  private @Nullable Metadata metabox;
+
+  /** The data of the packed inode, once it is needed; any thread may set it, to the same. */
+  private volatile @Nullable FileData packed;
+
+  /** The map of the compressed file that was last asked for its extents. */
+  private volatile @Nullable ClusterMap lastMap;
+
+  private Volume(Superblock superblock, Devices devices, ReadOptions options, Metadata primary) {
     this.superblock = superblock;
     this.devices = devices;
+    this.options = options;
     this.primary = primary;
-    this.metaboxInode = metaboxInode;
-    this.metabox = metabox;
+    this.clusters =
+        new ClusterReader(new ClusterCache(options.cacheBytes()), new ClusterDecoder(superblock));
+    this.helpers = new Semaphore(options.threads() - 1);
   }
 
-  static Volume open(ByteSource primary, Superblock superblock, Devices devices)
+  static Volume open(
+      ByteSource primary, Superblock superblock, Devices devices, ReadOptions options)
       throws IOException {
     Metadata plain = new Metadata(primary, superblock.metaBlock() << superblock.blockBits());
-    Volume volume = new Volume(superblock, devices, plain, null, null);
-    if (!superblock.has(Feature.METABOX)) {
-      return volume;
+    Volume volume = new Volume(superblock, devices, options, plain);
+    if (superblock.has(Feature.METABOX)) {
+      Inode inode = volume.inode(superblock.metaboxNid());
+      volume.metabox = new Metadata(volume.data(inode), 0);
+      volume.metaboxInode = inode;
     }
-    Inode inode = volume.inode(superblock.metaboxNid());
-    Metadata metabox =
-        inode.layout() instanceof DataLayout.Compressed
-            ? null
-            : new Metadata(volume.data(inode), 0);
-    return new Volume(superblock, devices, plain, inode, metabox);
+    return volume;
   }
 
   /** What messages call the image. */
@@ -56,6 +63,24 @@ final class Volume {
 
   Devices devices() {
     return devices;
+  }
+
+  ReadOptions options() {
+    return options;
+  }
+
+  ClusterReader clusters() {
+    return clusters;
+  }
+
+  /** Whether other threads may help a reader. */
+  boolean hasHelpers() {
+    return options.threads() > 1;
+  }
+
+  /** Counts the threads that may help now. */
+  Semaphore helpers() {
+    return helpers;
   }
 
   /** The inode whose data is the metabox, or null if there is none. */
@@ -73,22 +98,42 @@ final class Volume {
     return nid < 0 ? metabox() : primary;
   }
 
-  /**
-   * The metadata in the metabox.
-   *
-   * @throws UnsupportedFeatureException if it is compressed
-   */
+  /** The metadata in the metabox. */
   Metadata metabox() throws IOException {
-    if (metaboxInode == null) {
+    if (metabox == null) {
       throw new CorruptDataException(
           name() + ": something is said to be in the metabox: the image has none (no METABOX)");
     }
-    if (metabox == null) {
-      throw new UnsupportedFeatureException(
-          "%s: the METABOX is compressed, which this version does not read"
-              .formatted(metaboxInode.place(name())));
-    }
     return metabox;
+  }
+
+  /**
+   * The data of the packed inode.
+   *
+   * @param user who has a fragment there, for messages
+   */
+  FileData packed(Inode user) throws IOException {
+    FileData data = packed;
+    if (data == null) {
+      if (!superblock.has(Feature.FRAGMENTS) || superblock.packedNid() == 0) {
+        throw new CorruptDataException(
+            "%s: some of its data is said to be in the packed inode: the image has none"
+                .formatted(user.place(name())));
+      }
+      data = data(inode(superblock.packedNid()));
+      packed = data;
+    }
+    return data;
+  }
+
+  /** The map of {@code inode}, whose layout is {@code layout}. */
+  ClusterMap clusterMap(Inode inode, DataLayout.Compressed layout) throws IOException {
+    ClusterMap map = lastMap;
+    if (map == null || !map.inode.equals(inode)) {
+      map = ClusterMap.open(this, inode, layout);
+      lastMap = map;
+    }
+    return map;
   }
 
   Inode inode(long nid) throws IOException {

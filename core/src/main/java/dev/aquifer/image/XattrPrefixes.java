@@ -48,8 +48,8 @@ final class XattrPrefixes {
   }
 
   /**
-   * Reads the long prefixes of an image. Where they are in a compressed inode, only the names that
-   * need them can't be had.
+   * Reads the long prefixes of an image. Where one has a beginning that this version does not know,
+   * only the names that need them can't be had.
    */
   static XattrPrefixes read(Volume volume) throws IOException {
     Superblock superblock = volume.superblock();

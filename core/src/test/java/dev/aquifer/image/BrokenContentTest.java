@@ -11,7 +11,6 @@ import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.NotDirectoryException;
-import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeAll;
@@ -517,21 +516,6 @@ class BrokenContentTest {
                 RefusedException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL))
             .hasMessage(place(inode) + "is a " + inode.type() + ", which has no data");
       }
-    }
-
-    @Test
-    void compressed() throws IOException {
-      Image image = whole("A4-ext32-4G");
-      List<DirEntry> entries = new ArrayList<>();
-      image.directory(image.root()).forEach(entries::add);
-      Inode inode = image.inode(entries.getFirst());
-      assertThat(inode.sizeBytes()).isGreaterThan(1L << 32);
-      assertThatThrownBy(() -> image.open(inode))
-          .isInstanceOf(UnsupportedFeatureException.class)
-          .hasMessage(
-              place(inode)
-                  + "its data is compressed, COMPRESSED_FULL (layout 1), which this version does not read");
-      assertThatThrownBy(() -> image.map(inode, 0)).isInstanceOf(UnsupportedFeatureException.class);
     }
   }
 }

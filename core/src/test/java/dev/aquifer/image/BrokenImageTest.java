@@ -399,17 +399,6 @@ class BrokenImageTest {
     }
 
     @Test
-    void metaboxCompressed() throws IOException {
-      int nid = 37;
-      long at = nid * 32L;
-      PatchedImage image = patch("97-metabox");
-      assertThat(image.u16(at + 4) & 0170000).isEqualTo(0100000);
-      unsupported(
-          () -> image.u16(at, image.u16(at) & ~0xe | 3 << 1).open(),
-          "image: inode nid 37 at byte 0x4a0: the METABOX is compressed, which this version does not read");
-    }
-
-    @Test
     void chunkFormat() throws IOException {
       Inode inode = whole("71-chunk-indexes").lookup("dense");
       unsupported(

@@ -1,11 +1,15 @@
 package dev.aquifer.image;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.aquifer.codec.BadStreamException;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +21,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class FileDataTest {
@@ -37,29 +42,26 @@ class FileDataTest {
                 files.add(image.inode(entry));
               }
             });
-    assertThat(files.size()).isGreaterThan(5);
     return files;
   }
 
+  private static List<String> allButLarge() {
+    return golden.ids().stream().filter(id -> !id.endsWith("-4G")).toList();
+  }
+
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "01-compact-inode",
-        "10-b65536",
-        "71-chunk-indexes",
-        "73-chunk-blobdev",
-        "81-tar-index",
-        "97-metabox",
-        "A0-merge-multidev"
-      })
+  @MethodSource("allButLarge")
   void partsAreThoseOfTheWhole(String id) throws IOException {
     Image image = golden.open(id);
     Random random = new Random(1);
     for (Inode file : files(image)) {
       ByteSource data = image.open(file);
       int size = (int) file.sizeBytes();
+      if (size == 0) {
+        continue;
+      }
       byte[] whole = data.readBytes(0, size);
-      for (int i = 0; i < 50 && size > 0; i++) {
+      for (int i = 0; i < 30; i++) {
         int from = random.nextInt(size);
         int to = from + 1 + random.nextInt(Math.min(size - from, 10_000));
         assertThat(data.readBytes(from, to - from)).isEqualTo(Arrays.copyOfRange(whole, from, to));
@@ -70,7 +72,7 @@ class FileDataTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"01-compact-inode", "70-chunk-blockmap", "81-tar-index", "97-metabox"})
+  @MethodSource("allButLarge")
   void extentsCoverTheFileAndSayWhereItIs(String id) throws IOException {
     Image image = golden.open(id);
     List<ByteSource> devices = new ArrayList<>();
@@ -88,12 +90,39 @@ class FileDataTest {
               case Extent.Hole hole -> new byte[length];
               case Extent.Plain plain ->
                   devices.get(plain.device()).readBytes(plain.addressBytes(), length);
+              case Extent.Encoded encoded -> decode(encoded, image, devices);
+              case Extent.Fragment fragment ->
+                  image
+                      .open(image.inode(image.superblock().packedNid()))
+                      .readBytes(fragment.packedOffsetBytes(), length);
             };
         assertThat(there).isEqualTo(Arrays.copyOfRange(whole, (int) offset, (int) offset + length));
         offset += length;
       }
       assertThatThrownBy(() -> image.map(file, whole.length))
           .isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  private static byte[] decode(Extent.Encoded extent, Image image, List<ByteSource> devices)
+      throws IOException {
+    ByteSource device =
+        extent.device() == Extent.METABOX
+            ? image.open(image.inode(image.superblock().metaboxNid()))
+            : devices.get(extent.device());
+    byte[] stored = device.readBytes(extent.addressBytes(), extent.storedBytes());
+    int padding = 0;
+    while (stored[padding] == 0) {
+      padding++;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment src = arena.allocate(stored.length - padding);
+      MemorySegment.copy(stored, padding, src, JAVA_BYTE, 0, stored.length - padding);
+      MemorySegment dst = arena.allocate(extent.decodedBytes());
+      extent.algorithm().decompressor().decompress(src, dst, extent.isPartial());
+      return dst.asSlice(extent.skipBytes(), extent.lengthBytes()).toArray(JAVA_BYTE);
+    } catch (BadStreamException e) {
+      throw new AssertionError(e);
     }
   }
 
@@ -115,10 +144,17 @@ class FileDataTest {
             Extent.Plain.class, extent -> assertThat(extent.device()).isEqualTo(1));
   }
 
-  @Test
-  void manyThreadsReadOneFile() throws Exception {
-    Image image = golden.open("71-chunk-indexes");
-    ByteSource data = image.open(image.lookup("odd"));
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "71-chunk-indexes odd",
+        "31-lz4hc-C64k t070001",
+        "57-tfd t070001",
+        "36-lzma t070001"
+      })
+  void manyThreadsReadOneFile(String which) throws Exception {
+    Image image = golden.open(which.split(" ")[0]);
+    ByteSource data = image.open(image.lookup(which.split(" ")[1]));
     byte[] whole = data.readBytes(0, (int) data.sizeBytes());
     List<Callable<Boolean>> readers = new ArrayList<>();
     for (int i = 0; i < 64; i++) {

@@ -26,7 +26,7 @@ import java.util.TreeSet;
  * line an image (id, arguments of mkfs.erofs, names of its extra devices), and {@code
  * golden.tar.zst} has the images, their devices and one manifest each.
  */
-final class GoldenImages {
+public final class GoldenImages {
   private static final int TAR_BLOCK = 512;
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -34,7 +34,7 @@ final class GoldenImages {
   private final Map<String, byte[]> files = new HashMap<>();
 
   /** The images that are kept with the tests. */
-  static GoldenImages ofResources() throws IOException {
+  public static GoldenImages ofResources() throws IOException {
     GoldenImages images = new GoldenImages();
     try (InputStream index = GoldenImages.class.getResourceAsStream("/golden/index.jsonl");
         InputStream tar = GoldenImages.class.getResourceAsStream("/golden/golden.tar.zst")) {
@@ -87,23 +87,17 @@ final class GoldenImages {
   }
 
   /** The names of all images. */
-  List<String> ids() {
+  public List<String> ids() {
     return List.copyOf(index.keySet());
   }
 
   /** What the index says of image {@code id}. */
-  JsonNode facts(String id) {
+  public JsonNode facts(String id) {
     return index.get(id);
   }
 
-  /** Whether image {@code id} has anything compressed. */
-  boolean isCompressed(String id) {
-    JsonNode features = index.get(id).get("features");
-    return features != null && features.get(1).asText().contains("lz4_0padding");
-  }
-
   /** The bytes of image {@code id}, from where its file system begins. */
-  byte[] bytes(String id) {
+  public byte[] bytes(String id) {
     byte[] bytes = files.get(id + ".erofs");
     for (JsonNode argument : index.get(id).get("args")) {
       if (argument.asText().startsWith("--offset=")) {
@@ -115,7 +109,7 @@ final class GoldenImages {
   }
 
   /** The extra devices of image {@code id}. */
-  List<ByteSource> devices(String id) {
+  public List<ByteSource> devices(String id) {
     List<ByteSource> devices = new ArrayList<>();
     index
         .get(id)
@@ -125,8 +119,21 @@ final class GoldenImages {
   }
 
   /** Image {@code id}, opened, with its devices. */
-  Image open(String id) throws IOException {
+  public Image open(String id) throws IOException {
     return Image.open(ByteSource.of(id, bytes(id))).withDevices(devices(id));
+  }
+
+  /** The lines of the manifest of image {@code id}, as they are. */
+  public List<String> manifestLines(String id) {
+    return new String(files.get(id + ".manifest.jsonl"), StandardCharsets.UTF_8).lines().toList();
+  }
+
+  /** Writes image {@code id} with its devices to {@code directory}; returns the image's path. */
+  public Path write(String id, Path directory) throws IOException {
+    for (JsonNode name : index.get(id).get("devs")) {
+      Files.write(directory.resolve(name.asText()), files.get(name.asText()));
+    }
+    return Files.write(directory.resolve(id + ".erofs"), files.get(id + ".erofs"));
   }
 
   /** What {@link TreeListing} must give for image {@code id}. */

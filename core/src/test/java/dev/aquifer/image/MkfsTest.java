@@ -58,6 +58,8 @@ class MkfsTest {
     random.nextBytes(sparse);
     Arrays.fill(sparse, 4096, 200_000, (byte) 0);
     Files.write(source.resolve("sparse"), sparse);
+    Files.write(source.resolve("text"), text(random, 3_000_001));
+    Files.write(source.resolve("mostly-zeros"), Arrays.copyOf(text(random, 100), 9_000_000));
     Files.createDirectories(source.resolve("usr/bin/deep"));
     Files.writeString(source.resolve("usr/bin/tool"), "tool");
     Files.createDirectory(source.resolve("many"));
@@ -83,7 +85,16 @@ class MkfsTest {
         """;
     DirectoryListing.run(source, List.of("sh", "-c", script));
     expected = DirectoryListing.of(source);
-    assertThat(expected.size()).isEqualTo(2029);
+    assertThat(expected.size()).isEqualTo(2031);
+  }
+
+  /** Words of a few letters. */
+  private static byte[] text(Random random, int length) {
+    byte[] bytes = new byte[length];
+    for (int i = 0; i < length; i++) {
+      bytes[i] = (byte) ("aeiou mnrst.\n ..".charAt(random.nextInt(4) * random.nextInt(5)));
+    }
+    return bytes;
   }
 
   private static Path mkfs(Path image, String options) throws IOException, InterruptedException {
@@ -106,6 +117,15 @@ class MkfsTest {
         "--chunksize=4096 -Eforce-inode-blockmap",
         "--chunksize=4096 -Eforce-chunk-indexes",
         "--chunksize=65536",
+        "-zlz4",
+        "-zlz4hc,9 -C65536",
+        "-zlz4 -C1048576 -Eztailpacking",
+        "-zlz4 -Elegacy-compress",
+        "-zlz4 -C16384 -Efragments",
+        "-zlz4hc -C65536 -Eall-fragments",
+        "-zlz4 -Ededupe",
+        "-zlz4 -C32768 -Eztailpacking,fragments,dedupe",
+        "-zlz4 -x1 --max-extent-bytes=65536",
       })
   void showsTheDirectoryAndWhatTheKernelShows(String options) throws Exception {
     Path file = mkfs(temp.resolve("one.erofs"), options);
@@ -113,6 +133,23 @@ class MkfsTest {
       SortedMap<String, Map<String, Object>> shown = TreeListing.of(Image.open(bytes), true);
       TreeListing.assertSame(shown, expected);
       TreeListing.assertSame(shown, mounted(file));
+    }
+  }
+
+  @ParameterizedTest
+  @Tag("slow")
+  @ValueSource(strings = {"-zlz4", "-zlz4hc,4 -C131072 -Eztailpacking", "-zlz4 -C65536 -Ededupe"})
+  void readsAJdk(String options) throws Exception {
+    Path jdk = Path.of(System.getProperty("java.home")).toRealPath();
+    Path file = temp.resolve("jdk.erofs");
+    List<String> command = new ArrayList<>(List.of("mkfs.erofs", "--quiet"));
+    command.addAll(List.of(options.split(" ")));
+    command.addAll(List.of(file.toString(), jdk.toString()));
+    DirectoryListing.run(temp, command);
+    try (ByteSource bytes = FileSource.open(file)) {
+      TreeListing.assertSame(TreeListing.of(Image.open(bytes), true), DirectoryListing.of(jdk));
+    } finally {
+      Files.delete(file);
     }
   }
 

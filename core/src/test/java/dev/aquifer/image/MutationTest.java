@@ -27,24 +27,6 @@ import org.junit.jupiter.api.TestFactory;
  */
 @Tag("slow")
 class MutationTest {
-  private static final List<String> IDS =
-      List.of(
-          "12-idtime",
-          "20-xattr",
-          "24-xattr-pfx-plain",
-          "25-xattr-pfx-packed",
-          "28-rootisize",
-          "73-chunk-blobdev",
-          "81-tar-index",
-          "82-tar-headerball",
-          "83-tar-aufs",
-          "91-48bit-idtime",
-          "96-dot-omitted",
-          "97-metabox",
-          "A0-merge-multidev",
-          "A4-ext32-4G",
-          "B1-chunk48");
-
   /** What looks like a number with a meaning is worth more than any other. */
   private static final long[] SPECIAL = {
     0,
@@ -69,24 +51,26 @@ class MutationTest {
   @TestFactory
   Stream<DynamicTest> answersOrThrows() throws IOException {
     long seed = Long.getLong("aquifer.seed", new Random().nextLong());
-    int count = Integer.getInteger("aquifer.mutations", 200);
+    int count = Integer.getInteger("aquifer.mutations", 100);
     System.out.println("MutationTest: -Daquifer.seed=" + seed);
     GoldenImages golden = GoldenImages.ofResources();
-    return IDS.stream()
+    return golden.ids().stream()
         .map(
             id ->
                 DynamicTest.dynamicTest(
                     id, () -> mutate(golden, id, new Random(seed ^ id.hashCode()), count)));
   }
 
-  private static void mutate(GoldenImages golden, String id, Random random, int count) {
+  private static void mutate(GoldenImages golden, String id, Random random, int count)
+      throws IOException {
     List<ByteSource> devices = golden.devices(id);
     byte[] whole = golden.bytes(id);
+    List<Integer> indexes = indexes(golden.open(id));
     // Enough that the test means something: the image itself is walked to its end.
     assertThat(Walk.of(PatchedImage.cut(whole, whole.length), devices)).isGreaterThan(0);
     int opened = 0;
     for (int i = 0; i < count; i++) {
-      byte[] bytes = change(whole, random);
+      byte[] bytes = change(whole, indexes, random);
       int answers =
           Assertions.assertTimeoutPreemptively(
               Duration.ofSeconds(60), () -> Walk.of(bytes, devices), id + ", copy " + i);
@@ -96,7 +80,25 @@ class MutationTest {
     assertThat(opened).isGreaterThan(count / 4);
   }
 
-  private static byte[] change(byte[] whole, Random random) {
+  /** Where the indexes of compressed files begin, and in the metabox its own. */
+  private static List<Integer> indexes(Image image) throws IOException {
+    List<Inode> inodes = new ArrayList<>();
+    image.directory(image.root()).forEach(entry -> inodes.add(image.inode(entry)));
+    for (long nid : List.of(image.superblock().packedNid(), image.superblock().metaboxNid())) {
+      if (nid != 0) {
+        inodes.add(image.inode(nid));
+      }
+    }
+    List<Integer> positions = new ArrayList<>();
+    for (Inode inode : inodes) {
+      if (!inode.isInMetabox() && inode.layout() instanceof DataLayout.Compressed compressed) {
+        positions.add((int) compressed.headerPositionBytes());
+      }
+    }
+    return positions;
+  }
+
+  private static byte[] change(byte[] whole, List<Integer> indexes, Random random) {
     if (random.nextInt(20) == 0) {
       return PatchedImage.cut(whole, random.nextInt(whole.length));
     }
@@ -104,8 +106,17 @@ class MutationTest {
     // Metadata is at the front of these images, or in the last blocks.
     int area = Math.min(whole.length - 8, 16 * 1024);
     for (int n = 1 + random.nextInt(4); n > 0; n--) {
-      int start = random.nextInt(4) == 0 ? whole.length - 8 - area : 0;
-      int position = start + random.nextInt(area);
+      int position =
+          switch (random.nextInt(8)) {
+            case 0, 1 -> whole.length - 8 - area + random.nextInt(area);
+            case 2 -> random.nextInt(whole.length - 8);
+            case 3, 4, 5 ->
+                indexes.isEmpty()
+                    ? random.nextInt(area)
+                    : indexes.get(random.nextInt(indexes.size())) + random.nextInt(64);
+            default -> random.nextInt(area);
+          };
+      position = Math.min(position, whole.length - 8);
       switch (random.nextInt(4)) {
         case 0 -> image.u8(position, random.nextInt(256));
         case 1 -> image.u16(position & -2, (int) special(random));

@@ -8,36 +8,36 @@ import java.util.Arrays;
 import java.util.zip.CRC32C;
 
 /** A copy of an image's bytes that a test changes, with its checksum set right again. */
-final class PatchedImage {
+public final class PatchedImage {
   private final byte[] bytes;
   private final MemorySegment segment;
 
-  PatchedImage(byte[] bytes) {
+  public PatchedImage(byte[] bytes) {
     this.bytes = bytes.clone();
     this.segment = MemorySegment.ofArray(this.bytes);
   }
 
-  PatchedImage u8(long position, int value) {
+  public PatchedImage u8(long position, int value) {
     LittleEndian.put8(segment, position, value);
     return this;
   }
 
-  PatchedImage u16(long position, int value) {
+  public PatchedImage u16(long position, int value) {
     LittleEndian.put16(segment, position, value);
     return this;
   }
 
-  PatchedImage u32(long position, long value) {
+  public PatchedImage u32(long position, long value) {
     LittleEndian.put32(segment, position, value);
     return this;
   }
 
-  PatchedImage u64(long position, long value) {
+  public PatchedImage u64(long position, long value) {
     LittleEndian.put64(segment, position, value);
     return this;
   }
 
-  int u16(long position) {
+  public int u16(long position) {
     return LittleEndian.u16(segment, position);
   }
 
@@ -47,7 +47,7 @@ final class PatchedImage {
   }
 
   /** The bytes, with the checksum that they then need. */
-  byte[] bytes() {
+  public byte[] bytes() {
     int blockBits = bytes.length > 1036 ? bytes[1036] : 0;
     if (blockBits >= 9 && blockBits <= 16 && (bytes[1032] & 1) != 0) {
       int blockSize = 1 << blockBits;
@@ -62,7 +62,7 @@ final class PatchedImage {
     return bytes.clone();
   }
 
-  Image open() throws IOException {
+  public Image open() throws IOException {
     return open(bytes());
   }
 

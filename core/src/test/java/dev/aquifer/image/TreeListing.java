@@ -3,7 +3,6 @@ package dev.aquifer.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.aquifer.io.Sha256;
-import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,12 +17,9 @@ import java.util.TreeSet;
 
 /**
  * Lists all that an image shows: for each path, its properties, with the keys and values of the
- * golden manifests, and {@code names}, the other paths of a file with several. Where this version
- * can't read something, the property says {@link #UNSUPPORTED}.
+ * golden manifests, and {@code names}, the other paths of a file with several.
  */
 final class TreeListing {
-  static final String UNSUPPORTED = "unsupported";
-
   private final Image image;
   private final boolean withData;
   private final SortedMap<String, Map<String, Object>> paths = new TreeMap<>();
@@ -72,19 +68,11 @@ final class TreeListing {
       properties.put("rdev", inode.rdevMajor() + ":" + inode.rdevMinor());
     }
     Map<String, String> xattrs = new TreeMap<>();
-    try {
-      image.xattrs(inode).forEach((k, v) -> xattrs.put(k, HexFormat.of().formatHex(v)));
-    } catch (UnsupportedFeatureException e) {
-      xattrs.put(UNSUPPORTED, e.getMessage());
-    }
+    image.xattrs(inode).forEach((k, v) -> xattrs.put(k, HexFormat.of().formatHex(v)));
     if (!xattrs.isEmpty()) {
       properties.put("xattrs", xattrs);
     }
-    try {
-      addContent(path, inode, properties);
-    } catch (UnsupportedFeatureException e) {
-      properties.put(UNSUPPORTED, e.getMessage());
-    }
+    addContent(path, inode, properties);
   }
 
   private void addContent(String path, Inode inode, Map<String, Object> properties)

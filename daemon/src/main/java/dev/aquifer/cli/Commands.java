@@ -17,6 +17,16 @@ final class Commands {
   static {
     ALL.put("demo", DemoCommand::new);
     ALL.put("build", BuildCommand::new);
+    ALL.put("ls", LsCommand::new);
+    ALL.put("tree", TreeCommand::new);
+    ALL.put("find", FindCommand::new);
+    ALL.put("stat", StatCommand::new);
+    ALL.put("cat", CatCommand::new);
+    ALL.put("extract", ExtractCommand::new);
+    ALL.put("fsck", FsckCommand::new);
+    ALL.put("diff", DiffCommand::new);
+    ALL.put("dump", DumpCommand::new);
+    ALL.put("manifest", ManifestCommand::new);
     ALL.put("origin", OriginCommand::new);
     ALL.put("mount", MountCommand::new);
     ALL.put("umount", UmountCommand::new);

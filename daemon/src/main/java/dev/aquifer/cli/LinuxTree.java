@@ -45,7 +45,7 @@ public final class LinuxTree implements SourceTree {
   public static LinuxTree open(Path directory) throws IOException {
     String name = directory.toString();
     try {
-      byte[] path = directory.toRealPath().toString().getBytes(PATHS);
+      byte[] path = realPath(directory);
       int fd = FileCalls.open(path, FileCalls.O_DIRECTORY);
       try {
         return new LinuxTree(name, path, stat(FileCalls.stat(fd)));
@@ -57,6 +57,11 @@ public final class LinuxTree implements SourceTree {
     } catch (ErrnoException e) {
       throw new IOException(name + ": can't be listed: " + FileCalls.describe(e.errno()), e);
     }
+  }
+
+  /** The bytes of a path without links, of what exists. */
+  static byte[] realPath(Path path) throws IOException {
+    return path.toRealPath().toString().getBytes(PATHS);
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.aquifer.daemon.ControlClient.NoDaemonException;
 import dev.aquifer.daemon.ErrorText;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -17,15 +18,13 @@ public final class Main {
 
   /** Runs the command line in {@code args} and ends the process with its exit code. */
   public static void main(String[] args) {
-    int exitCode = run(args, stream(FileDescriptor.out), stream(FileDescriptor.err));
+    // In the locale "C" Java would print what is not ASCII as question marks.
+    PrintWriter err =
+        new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+    int exitCode = run(args, new StandardOut(new FileOutputStream(FileDescriptor.out)), err);
     // Not System.exit: that asks for a logger first, and setting up logging takes far longer than
     // most commands. Whoever has a shutdown hook has done its work by now.
     Runtime.getRuntime().halt(exitCode);
-  }
-
-  // In the locale "C" Java would print what is not ASCII as question marks.
-  private static PrintWriter stream(FileDescriptor descriptor) {
-    return new PrintWriter(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
   }
 
   /** Runs a command line in this process and returns its exit code. */
@@ -34,17 +33,34 @@ public final class Main {
     ExitCode exitCode;
     try {
       exitCode = execute(args, out, err);
+      checkWritten(out);
     } catch (ParameterException e) {
       tell(err, e, usageText(e), debug);
       err.println("Try `" + helpFor(e.getCommandLine()) + "`.");
       exitCode = ExitCode.USAGE;
     } catch (FailedException e) {
-      tell(err, e, String.valueOf(e.getMessage()), debug);
       exitCode = e.exitCode();
+      if (exitCode != ExitCode.READER_LEFT) {
+        tell(err, e, String.valueOf(e.getMessage()), debug);
+      }
     }
     out.flush();
     err.flush();
     return exitCode.number();
+  }
+
+  /** What could not be written to standard output is a failure, too. */
+  private static void checkWritten(PrintWriter out) throws FailedException {
+    out.flush();
+    if (out instanceof StandardOut standard) {
+      try {
+        standard.check();
+      } catch (StandardOut.ReaderLeft e) {
+        throw new FailedException(ExitCode.READER_LEFT, "", e);
+      } catch (IOException e) {
+        throw new FailedException(ExitCode.FAILED, ErrorText.of(e), e);
+      }
+    }
   }
 
   private static ExitCode execute(String[] args, PrintWriter out, PrintWriter err)
@@ -71,6 +87,8 @@ public final class Main {
           ExitCode.UNAVAILABLE,
           ErrorText.of(e) + "; `aquifer mount` or `aquifer daemon` starts one",
           e);
+    } catch (StandardOut.ReaderLeft e) {
+      throw new FailedException(ExitCode.READER_LEFT, "", e);
     } catch (Throwable e) {
       throw new FailedException(command.failureCode(), ErrorText.of(e), e);
     }

@@ -1,11 +1,13 @@
 package dev.aquifer.cli;
 
 import dev.aquifer.build.BuildOptions;
+import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.daemon.Daemon;
 import dev.aquifer.daemon.ErrorText;
 import dev.aquifer.daemon.Places;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -22,6 +24,12 @@ import picocli.CommandLine;
     hidden = true,
     description = "Do a little of everything, to record a start-up cache.")
 final class WarmUpCommand extends Command {
+  private static final int DIRECTORIES = 10;
+  private static final int FILES = 50;
+
+  /** So that the JVM records what is called often, too. */
+  private static final int ROUNDS = 5;
+
   @Override
   ExitCode run() throws IOException {
     Scratch scratch = Scratch.create("aquifer-warm-up-");
@@ -30,7 +38,14 @@ final class WarmUpCommand extends Command {
       Path source = scratch.directory("source");
       Files.writeString(source.resolve("file"), "data".repeat(5000));
       step("help", () -> inner("help"));
-      step("build", () -> build(source, scratch.directory("images").resolve("image")));
+      for (int i = 0; i < DIRECTORIES; i++) {
+        Path directory = Files.createDirectory(source.resolve("directory" + i));
+        for (int j = 0; j < FILES; j++) {
+          Files.writeString(directory.resolve("file" + j), "data" + j);
+        }
+      }
+      Path image = scratch.directory("images").resolve("image");
+      step("build and read", () -> read(image, build(source, image), scratch));
       step("daemon", () -> serve(scratch));
     }
     return ExitCode.OK;
@@ -49,10 +64,33 @@ final class WarmUpCommand extends Command {
     }
   }
 
-  private static void build(Path source, Path image) throws IOException {
+  /** Returns where the bootstrap is, an image by itself. */
+  private static Path build(Path source, Path image) throws IOException {
     try (LinuxTree tree = LinuxTree.open(source)) {
-      ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
+      BuildResult result = ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
+      return image.resolve("blobs/sha256").resolve(result.bootstrapDigest().hex());
     }
+  }
+
+  /** The commands that read an image, of a layout and of a file. */
+  private static void read(Path layout, Path bootstrap, Scratch scratch) throws IOException {
+    String image = layout.toString();
+    String file = bootstrap.toString();
+    for (int i = 0; i < ROUNDS; i++) {
+      inner("ls", "-lR", file);
+      inner("find", image, "-name", "file*");
+      inner("extract", image, scratch.directory("out" + i).toString());
+    }
+    inner("ls", image);
+    inner("tree", image);
+    inner("stat", image, "/file");
+    inner("cat", image, "/file");
+    inner("manifest", image);
+    inner("fsck", "--data", image);
+    inner("dump", image, "/file");
+    inner("dump", "--json", image);
+    inner("diff", image, scratch.directory("source").toString());
+    inner("extract", image, "--tar", scratch.directory("files").resolve("tar").toString());
   }
 
   private void serve(Scratch scratch) throws IOException {
@@ -72,7 +110,7 @@ final class WarmUpCommand extends Command {
   }
 
   private static void inner(String... args) {
-    PrintWriter nowhere = new PrintWriter(new StringWriter());
-    Main.run(args, nowhere, nowhere);
+    PrintWriter err = new PrintWriter(new StringWriter());
+    Main.run(args, new StandardOut(OutputStream.nullOutputStream()), err);
   }
 }

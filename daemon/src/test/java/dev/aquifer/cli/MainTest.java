@@ -107,7 +107,25 @@ class MainTest {
   @Test
   void eachCommandHasHelp() {
     for (String name :
-        List.of("demo", "build", "origin", "mount", "umount", "status", "daemon", "unpack-blob")) {
+        List.of(
+            "demo",
+            "build",
+            "ls",
+            "tree",
+            "find",
+            "stat",
+            "cat",
+            "extract",
+            "fsck",
+            "dump",
+            "diff",
+            "manifest",
+            "origin",
+            "mount",
+            "umount",
+            "status",
+            "daemon",
+            "unpack-blob")) {
       Program.Outcome help = Program.run("help", name);
 
       assertThat(help.exitCode()).isZero();

@@ -1,10 +1,12 @@
 package dev.aquifer.cli;
 
+import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -38,11 +40,11 @@ final class Program {
 
   /** Runs a command in this process. */
   static Outcome run(Object... args) {
-    StringWriter out = new StringWriter();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
     StringWriter err = new StringWriter();
     String[] words = Arrays.stream(args).map(Object::toString).toArray(String[]::new);
-    int exitCode = Main.run(words, new PrintWriter(out, true), new PrintWriter(err, true));
-    return new Outcome(exitCode, out.toString(), err.toString());
+    int exitCode = Main.run(words, new StandardOut(out), new PrintWriter(err, true));
+    return new Outcome(exitCode, out.toString(StandardCharsets.UTF_8), err.toString());
   }
 
   /**

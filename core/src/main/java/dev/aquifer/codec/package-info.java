@@ -1,0 +1,5 @@
+/** Decompresses single streams, as EROFS stores them in its physical clusters. */
+@NullMarked
+package dev.aquifer.codec;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,71 @@
+package dev.aquifer.codec;
+
+import java.io.ByteArrayOutputStream;
+import java.util.HashMap;
+import java.util.Map;
+
+/** With streams of a plain encoder; those of liblz4 are in the golden images. */
+class Lz4DecompressorTest extends DecompressorContract {
+  private static final int MIN_MATCH = 4;
+
+  /** A block ends with at least so many literals. */
+  private static final int LAST_LITERALS = 5;
+
+  @Override
+  Algorithm algorithm() {
+    return Algorithm.LZ4;
+  }
+
+  @Override
+  byte[] encode(byte[] plain) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Map<Integer, Integer> seen = new HashMap<>();
+    int from = 0;
+    int at = 0;
+    while (at + MIN_MATCH + LAST_LITERALS <= plain.length) {
+      int four =
+          plain[at] << 24
+              | (plain[at + 1] & 0xff) << 16
+              | (plain[at + 2] & 0xff) << 8
+              | plain[at + 3] & 0xff;
+      Integer before = seen.put(four, at);
+      if (before == null || at - before > 0xffff) {
+        at++;
+        continue;
+      }
+      int length = MIN_MATCH;
+      while (at + length < plain.length - LAST_LITERALS
+          && plain[at + length] == plain[before + length]) {
+        length++;
+      }
+      write(out, plain, from, at - from, at - before, length - MIN_MATCH);
+      at += length;
+      from = at;
+    }
+    write(out, plain, from, plain.length - from, 0, 0);
+    return out.toByteArray();
+  }
+
+  private static void write(
+      ByteArrayOutputStream out, byte[] plain, int from, int literals, int offset, int length) {
+    out.write(Math.min(literals, 15) << 4 | Math.min(length, 15));
+    writeMore(out, literals);
+    out.write(plain, from, literals);
+    if (offset > 0) {
+      out.write(offset);
+      out.write(offset >>> 8);
+      writeMore(out, length);
+    }
+  }
+
+  private static void writeMore(ByteArrayOutputStream out, int value) {
+    if (value < 15) {
+      return;
+    }
+    int rest = value - 15;
+    for (; rest >= 255; rest -= 255) {
+      out.write(255);
+    }
+    out.write(rest);
+  }
+}
