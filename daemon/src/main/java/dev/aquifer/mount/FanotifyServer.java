@@ -285,6 +285,7 @@ final class FanotifyServer implements Closeable {
    */
   void end(PendingAccess access, int eventFd, boolean closesFd, int response) {
     try {
+      Failpoint.reachQuietly("answer");
       // A reader that was killed meanwhile needs no answer: the kernel then takes none.
       boolean unused = group.answer(eventFd, response);
       Failpoint.reachQuietly("answered");

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,6 +37,10 @@ class FaultMatrixTest {
   @RegisterExtension static final MountRoot ROOT = new MountRoot();
 
   private final CountDownLatch go = new CountDownLatch(1);
+
+  /** Opened when the first one hangs at a failpoint. */
+  private final CountDownLatch hung = new CountDownLatch(1);
+
   private Shop shop;
   private byte[] noise;
 
@@ -79,8 +84,13 @@ class FaultMatrixTest {
               "bit-set",
               "record",
               "journalled")) {
-        faults.add(Arguments.of(place, Kind.FAIL, isSecond));
+        for (Kind kind : List.of(Kind.FAIL, Kind.SLOW, Kind.HANG)) {
+          faults.add(Arguments.of(place, kind, isSecond));
+        }
       }
+      // An answer can't fail; that it is not given is what killing is for.
+      faults.add(Arguments.of("answer", Kind.SLOW, isSecond));
+      faults.add(Arguments.of("answer", Kind.HANG, isSecond));
     }
     return faults.stream();
   }
@@ -94,7 +104,7 @@ class FaultMatrixTest {
     String image = isSecond ? "two" : "one";
     begin(where, kind, image);
 
-    mountAndRead(image, kind);
+    mountAndRead(where, image, kind);
     go.countDown();
     shop.origin.heal();
     Failpoint.set(null);
@@ -127,8 +137,7 @@ class FaultMatrixTest {
       AtomicInteger left = new AtomicInteger(k);
       Failpoint.set(
           place -> {
-            // An answer can't fail; that it is not given is what killing is for.
-            boolean canFail = !place.equals("answered") && !place.equals("event-read");
+            boolean canFail = !List.of("answer", "answered", "event-read").contains(place);
             if (left.decrementAndGet() == 0 && canFail) {
               throw new IOException("injected at " + place);
             }
@@ -161,7 +170,14 @@ class FaultMatrixTest {
       Failpoint.set(
           place -> {
             if (place.equals(where) && left.getAndDecrement() > 0) {
-              throw new IOException("injected at " + place);
+              switch (kind) {
+                case FAIL -> throw new IOException("injected at " + place);
+                case SLOW -> LockSupport.parkNanos(50_000_000);
+                default -> {
+                  hung.countDown();
+                  awaitGo();
+                }
+              }
             }
           });
       return;
@@ -185,7 +201,7 @@ class FaultMatrixTest {
   }
 
   /** Each ends in an error, or with the right bytes; what hangs goes on when the fault is over. */
-  private void mountAndRead(String image, Kind kind) throws Exception {
+  private void mountAndRead(String where, String image, Kind kind) throws Exception {
     Thread worker =
         Thread.ofPlatform()
             .start(
@@ -196,15 +212,33 @@ class FaultMatrixTest {
                     // Refused.
                   }
                 });
-    if (kind == Kind.HANG) {
+    boolean isOrigin = where.equals("index.json") || where.equals("blobs/");
+    if (kind == Kind.HANG && isOrigin) {
       // The origin was asked and says nothing: nobody must have got anything by then.
       await("it hangs", () -> shop.origin.requests(image + "/") > 0);
       go.countDown();
     }
     worker.join();
+    if (kind == Kind.HANG && !isOrigin) {
+      readWhileItHangs();
+    }
     for (int at = 0; at < noise.length; at += 300_000) {
       read(at);
     }
+  }
+
+  /** In another process, as this one's threads must go on meanwhile. */
+  private void readWhileItHangs() throws Exception {
+    Path copy = ROOT.directory().resolve("copy");
+    Process reader =
+        new ProcessBuilder("cp", shop.target("b").resolve("noise").toString(), copy.toString())
+            .inheritIO()
+            .start();
+    assertThat(hung.await(60, TimeUnit.SECONDS)).as("it hangs").isTrue();
+    go.countDown();
+    assertThat(reader.waitFor(60, TimeUnit.SECONDS)).as("the reader ends").isTrue();
+    assertThat(reader.exitValue()).isZero();
+    assertThat(Files.readAllBytes(copy)).isEqualTo(noise);
   }
 
   private void read(int at) throws IOException {
