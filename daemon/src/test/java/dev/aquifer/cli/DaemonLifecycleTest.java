@@ -93,7 +93,7 @@ class DaemonLifecycleTest {
     assertThat(fields[2]).isEqualTo(Long.toString(daemon.pid()));
     assertThat(fields[3]).isEqualTo(Long.toString(daemon.pid()));
     assertThat(Path.of("/proc/" + daemon.pid() + "/cwd").toRealPath()).isEqualTo(Path.of("/"));
-    assertThat(Files.readString(home.places.log())).contains("not mounted: " + nowhere);
+    assertThat(Files.readString(home.places.log())).contains("not mounted at ", nowhere.toString());
     assertThat(home.run("daemon", "--stop").exitCode()).isZero();
     daemon.onExit().join();
   }
