@@ -1,5 +1,6 @@
 package dev.aquifer.image;
 
+import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -125,22 +126,47 @@ final class CompactIndex implements LclusterIndex {
   }
 
   /**
-   * The first block of a head: without big clusters, the base and one block for each head of the
-   * pack up to this one; else the base and the blocks that the entries before this one account for.
+   * The first block of a head: the base and the blocks of all before it in the pack; without big
+   * clusters, its own is one more. As Linux does, this goes back from head to head by the distances
+   * that are there, so that a changed distance leads both to the same block.
    */
   @Override
   public long block(long number) throws IOException {
     Pack pack = pack(number);
-    long blocks = isBig ? 0 : 1;
-    for (int i = 0; i < pack.entry; i++) {
-      if (isBig && pack.isBlockCount(i)) {
-        blocks += pack.value(i) & ~Lcluster.BLOCK_COUNT;
-      } else if (pack.type(i) != Lcluster.NONHEAD
-          && !(isBig && i + 1 < pack.entry && pack.isBlockCount(i + 1))) {
-        blocks++;
+    return pack.base() + (isBig ? bigBlocksBefore(pack, number) : 1 + headsBefore(pack));
+  }
+
+  /** A run that begins before the pack and ends in it counts, unless its head is not reached. */
+  private static int headsBefore(Pack pack) {
+    int heads = 0;
+    for (int i = pack.entry - 1; i >= 0; i--) {
+      if (pack.type(i) == Lcluster.NONHEAD) {
+        i -= pack.value(i);
+      }
+      if (i >= 0) {
+        heads++;
       }
     }
-    return pack.base() + blocks;
+    return heads;
+  }
+
+  private long bigBlocksBefore(Pack pack, long number) throws CorruptDataException {
+    long blocks = 0;
+    for (int i = pack.entry - 1; i >= 0; i--) {
+      if (pack.type(i) != Lcluster.NONHEAD) {
+        blocks++;
+      } else if (pack.isBlockCount(i)) {
+        blocks += pack.value(i) & ~Lcluster.BLOCK_COUNT;
+        i--;
+      } else if (pack.value(i) <= 1) {
+        throw bytes.corrupt(
+            "entry %d, in the pack of entry %d, says that its head is %d back: expected a number of blocks, or more"
+                .formatted(number - pack.entry + i, number, pack.value(i)));
+      } else {
+        i -= pack.value(i) - 2;
+      }
+    }
+    return blocks;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.aquifer.image;
 
+import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
@@ -37,6 +38,11 @@ final class IndexBytes {
       window = last;
     }
     return last.bytes;
+  }
+
+  /** An error in what is read here. */
+  CorruptDataException corrupt(String what) {
+    return new CorruptDataException(place.get() + ": " + what);
   }
 
   /** Where {@code position} is in its window. */

@@ -93,6 +93,12 @@ final class LclusterMap extends ClusterMap {
 
   private Lcluster entry(long number) throws IOException {
     Lcluster entry = index.entry(number);
+    if (entry.blocks() >= 0 && !header.isBig1() && !header.isBig2()) {
+      throw corrupt(
+          number << bits,
+          "entry %d of the index says a number of stored blocks: there are no big clusters"
+              .formatted(number));
+    }
     if (entry.isHead() && entry.value() >= 1L << bits) {
       throw corrupt(
           number << bits,
@@ -128,6 +134,10 @@ final class LclusterMap extends ClusterMap {
       throws IOException {
     long length = inode.sizeBytes() - start;
     if (header.hasFragment()) {
+      if (algorithm == null) {
+        throw corrupt(
+            start, "entry %d of the index says both plain and a fragment".formatted(number));
+      }
       // Only the entries of a full index have room for the high half.
       long high = isCompact ? 0 : index.block(number) << 32;
       return Cluster.fragment(start, length, high | header.fragmentOffset());
@@ -153,6 +163,13 @@ final class LclusterMap extends ClusterMap {
       if (entry.isHead()) {
         return Math.min((next << bits) + entry.value(), inode.sizeBytes());
       }
+      // Linux looks up each logical cluster by its own distance.
+      if (entry.value() == 0 || next - entry.value() < number) {
+        throw corrupt(
+            next << bits,
+            "entry %d of the index says that its head is %d back: it follows that of entry %d"
+                .formatted(next, entry.value(), number));
+      }
     }
     return inode.sizeBytes();
   }
@@ -167,11 +184,12 @@ final class LclusterMap extends ClusterMap {
     if (next.isHead()) {
       return 1;
     }
-    if (next.blocks() <= 0) {
+    if (next.value() != 1) {
       throw corrupt(
           number << bits,
-          "entry %d of the index says no number of stored blocks".formatted(number + 1));
+          "entry %d of the index follows a head, and says that the head is %d back"
+              .formatted(number + 1, next.value()));
     }
-    return next.blocks();
+    return Math.max(1, next.blocks());
   }
 }

@@ -28,7 +28,9 @@ import java.util.function.LongConsumer;
  * nothing lies on something else; and, if asked, reads every byte. The superblock with its checksum
  * and the device table were checked when the image was opened.
  *
- * <p>Needs some 200 bytes of memory for each inode and each run of data.
+ * <p>Needs some 200 bytes of memory for each inode and each run of data, and its path, of which
+ * only the last name is told if it has more than 512 bytes. What would take more than the heap is
+ * not checked for overlaps, which is told.
  */
 public final class Checker {
   private static final byte[] DOT = {'.'};
@@ -79,13 +81,15 @@ public final class Checker {
   /** A directory, and how many directories were met in it. */
   private static final class Parent {
     private final WalkEntry entry;
+    private final byte[] path;
     private long subdirectories;
 
     /** Something in it could not be read. */
     private boolean isPartial;
 
-    Parent(WalkEntry entry) {
+    Parent(WalkEntry entry, byte[] path) {
       this.entry = entry;
+      this.path = path;
     }
   }
 
@@ -153,7 +157,8 @@ public final class Checker {
 
   private final class Visitor implements ImageWalk.Visitor {
     @Override
-    public boolean enter(WalkEntry entry) throws IOException {
+    public boolean enter(WalkEntry met) throws IOException {
+      WalkEntry entry = met.withShortPath();
       if (entry.inode().type() == FileType.DIRECTORY) {
         directories++;
         checkInode(entry);
@@ -161,7 +166,7 @@ public final class Checker {
         if (!way.isEmpty()) {
           way.getFirst().subdirectories++;
         }
-        way.push(new Parent(entry));
+        way.push(new Parent(entry, met.path()));
       } else if (names.merge(entry.inode().nid(), 1, Integer::sum) == 1) {
         checkInode(entry);
         if (entry.inode().nlink() == 0) {
@@ -191,7 +196,7 @@ public final class Checker {
       boolean isDirectory = false;
       if (!way.isEmpty()) {
         way.getFirst().isPartial = true;
-        isDirectory = way.getFirst().entry.path() == path;
+        isDirectory = way.getFirst().path == path;
       }
       Finding.Kind kind = isDirectory ? Finding.Kind.DIRECTORY : Finding.Kind.INODE;
       if (why instanceof UnsupportedFeatureException) {
@@ -199,12 +204,13 @@ public final class Checker {
       } else if (!(why instanceof CorruptDataException)) {
         throw why;
       }
-      String place = PathText.shown(path) + ": ";
+      byte[] shown = WalkEntry.shortPath(path);
+      String place = PathText.shown(shown) + ": ";
       String message = withoutName(why);
       report(
           new Finding(
               kind,
-              PathText.percent(path),
+              PathText.percent(shown),
               null,
               image.name() + ": " + (message.startsWith(place) ? "" : place) + message));
     }
@@ -249,6 +255,13 @@ public final class Checker {
       MemorySegment buffer =
           arena.allocate(Math.max(1, Math.min(STEP_BYTES, data.sizeBytes())), 64);
       for (long at = 0; at < data.sizeBytes(); at += STEP_BYTES) {
+        // Holes may be larger than anybody can wait for.
+        while (at < data.sizeBytes() && image.map(inode, at) instanceof Extent.Hole hole) {
+          at += hole.lengthBytes();
+        }
+        if (at == data.sizeBytes()) {
+          break;
+        }
         MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, data.sizeBytes() - at));
         data.read(at, step);
         dataBytes += step.byteSize();

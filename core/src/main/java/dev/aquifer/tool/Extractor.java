@@ -22,15 +22,22 @@ public final class Extractor {
   private final Image image;
   private final TreeSink sink;
 
+  /** Paths of first names may take this much, so that an image can't fill the heap with them. */
+  private final long maxHeldBytes;
+
   /** Of each file with further names to come: the first one, and how many have come. */
   private final Map<Long, Names> names = new HashMap<>();
+
+  /** How many bytes the first names have that are held. */
+  private long heldBytes;
 
   private long directories;
   private long files;
   private long others;
   private long hardLinks;
 
-  private Extractor(Image image, TreeSink sink) {
+  private Extractor(Image image, TreeSink sink, long maxHeldBytes) {
+    this.maxHeldBytes = maxHeldBytes;
     this.image = image;
     this.sink = sink;
   }
@@ -56,7 +63,13 @@ public final class Extractor {
    * @throws IOException also if the sink fails
    */
   public static Result extract(Image image, Inode start, TreeSink sink) throws IOException {
-    Extractor extractor = new Extractor(image, sink);
+    return extract(image, start, sink, Runtime.getRuntime().maxMemory() / 4);
+  }
+
+  /** As above, while first names have at most {@code maxHeldBytes} bytes. */
+  static Result extract(Image image, Inode start, TreeSink sink, long maxHeldBytes)
+      throws IOException {
+    Extractor extractor = new Extractor(image, sink, maxHeldBytes);
     ImageWalk.walk(image, WalkEntry.ROOT, start, extractor.new Putter());
     sink.finish();
     return new Result(
@@ -80,10 +93,10 @@ public final class Extractor {
         if (known != null) {
           hardLinks++;
           sink.hardLink(entry, known.first());
-          count(inode, new Names(known.first(), known.count() + 1));
+          count(entry, new Names(known.first(), known.count() + 1));
           return false;
         }
-        count(inode, new Names(entry.path(), 1));
+        count(entry, new Names(entry.path(), 1));
       }
       put(entry);
       return false;
@@ -95,11 +108,19 @@ public final class Extractor {
     }
   }
 
-  private void count(Inode inode, Names seen) {
-    if (seen.count() < inode.nlink()) {
-      names.put(inode.nid(), seen);
-    } else {
-      names.remove(inode.nid());
+  private void count(WalkEntry entry, Names seen) throws IOException {
+    Inode inode = entry.inode();
+    Names before =
+        seen.count() < inode.nlink() ? names.put(inode.nid(), seen) : names.remove(inode.nid());
+    if (names.containsKey(inode.nid()) && before == null) {
+      heldBytes += seen.first().length;
+    } else if (!names.containsKey(inode.nid()) && before != null) {
+      heldBytes -= seen.first().length;
+    }
+    if (heldBytes > maxHeldBytes) {
+      throw new IOException(
+          "%s: %s: is one of files with several names, whose paths have more than %d bytes: expected fewer, or a larger heap"
+              .formatted(image.name(), entry.withShortPath().shown(), maxHeldBytes));
     }
   }
 

@@ -28,19 +28,22 @@ public final class FileCopy {
   public static void copy(Image image, Inode inode, MemorySegment buffer, Data out)
       throws IOException {
     try (ByteSource data = image.open(inode)) {
-      // Only these layouts can have holes that cost no look at the data.
-      boolean mayHaveHoles =
+      boolean isMapped =
           inode.layout() instanceof DataLayout.ChunkBased
               || inode.layout() instanceof DataLayout.FlatPlain;
+      // Compressed data has so many runs that only where a step begins is looked at.
+      boolean isLooked =
+          inode.layout() instanceof DataLayout.Compressed && inode.sizeBytes() > buffer.byteSize();
       for (long at = 0; at < inode.sizeBytes(); ) {
         long end = inode.sizeBytes();
-        if (mayHaveHoles) {
+        if (isMapped || isLooked) {
           Extent extent = image.map(inode, at);
-          end = at + extent.lengthBytes();
+          long extentEnd = at + extent.lengthBytes();
           if (extent instanceof Extent.Hole) {
-            at = end;
+            at = extentEnd;
             continue;
           }
+          end = isMapped ? extentEnd : Math.min(end, at + buffer.byteSize());
         }
         while (at < end) {
           MemorySegment step = buffer.asSlice(0, Math.min(buffer.byteSize(), end - at));

@@ -21,12 +21,16 @@ import org.jspecify.annotations.Nullable;
  * unsigned bytes.
  *
  * <p>Ends for every image: a directory that is met a second time, as in a loop, is damage, and so
- * is one more than {@link #MAX_DEPTH} levels down. Holds at most {@link #PAGE_ENTRIES} names of
- * each directory on the way, and one number for each directory of the image.
+ * is one more than {@link #MAX_DEPTH} levels down, or with a path of more than {@link
+ * #MAX_PATH_BYTES}. Holds at most {@link #PAGE_ENTRIES} names of each directory on the way, and one
+ * number for each directory of the image.
  */
 public final class ImageWalk {
   /** How far down a walk goes. Linux takes no path with more than 2048 names. */
   public static final int MAX_DEPTH = 4096;
+
+  /** How long the path of a directory may be. Linux takes none of more than 4096 bytes. */
+  public static final int MAX_PATH_BYTES = 1 << 16;
 
   /** How many names of a directory are held at once. */
   public static final int PAGE_ENTRIES = 65536;
@@ -133,12 +137,17 @@ public final class ImageWalk {
       wrong = "is met a second time: a directory has one name and is not inside itself";
     } else if (entry.depth() > MAX_DEPTH) {
       wrong = "is more than %d levels down".formatted(MAX_DEPTH);
+    } else if (entry.path().length > MAX_PATH_BYTES) {
+      wrong = "has a path of more than %d bytes".formatted(MAX_PATH_BYTES);
     }
     if (wrong != null) {
       throw new CorruptDataException(
           "%s: %s: directory nid %s %s"
               .formatted(
-                  image.name(), entry.shown(), Long.toUnsignedString(entry.inode().nid()), wrong));
+                  image.name(),
+                  entry.withShortPath().shown(),
+                  Long.toUnsignedString(entry.inode().nid()),
+                  wrong));
     }
   }
 

@@ -22,9 +22,16 @@ import org.jspecify.annotations.Nullable;
 final class Overlaps {
   private static final int DEVICE_SLOT_BYTES = DeviceSlot.SIZE_BYTES;
 
+  /** A range takes up to 100 bytes, its path more: these may fill half of the heap. */
+  private static final long HEAP_PER_RANGE_BYTES = 256;
+
   private final Image image;
   private final List<Range> primary = new ArrayList<>();
   private final List<Range> metabox = new ArrayList<>();
+  private final long maxRanges;
+
+  /** How many ranges were one too many. */
+  private long leftOut;
 
   private enum Use {
     METADATA,
@@ -46,7 +53,13 @@ final class Overlaps {
   }
 
   Overlaps(Image image) {
+    this(image, Runtime.getRuntime().maxMemory() / HEAP_PER_RANGE_BYTES);
+  }
+
+  /** As above, for at most {@code maxRanges} ranges. */
+  Overlaps(Image image, long maxRanges) {
     this.image = image;
+    this.maxRanges = maxRanges;
     Superblock superblock = image.superblock();
     add(primary, Superblock.POSITION_BYTES, Superblock.SIZE_BYTES, Use.METADATA, null, 0);
     add(
@@ -58,9 +71,11 @@ final class Overlaps {
         0);
   }
 
-  private static void add(
+  private void add(
       List<Range> ranges, long start, long length, Use use, byte @Nullable [] path, long nid) {
-    if (length > 0) {
+    if (primary.size() + metabox.size() >= maxRanges) {
+      leftOut++;
+    } else if (length > 0) {
       ranges.add(new Range(start, start + length, use, path, nid));
     }
   }
@@ -128,6 +143,18 @@ final class Overlaps {
   void find(int limit, Consumer<Finding> findings) {
     int found = find(primary, limit, findings);
     find(metabox, limit - found, findings);
+    if (leftOut > 0) {
+      findings.accept(
+          new Finding(
+              Finding.Kind.UNSUPPORTED,
+              null,
+              null,
+              "%s: %d runs of metadata and data were not checked for overlaps: that takes a heap of %d MiB"
+                  .formatted(
+                      image.name(),
+                      leftOut,
+                      (maxRanges + leftOut) * HEAP_PER_RANGE_BYTES / (1 << 20) + 1)));
+    }
   }
 
   private int find(List<Range> ranges, int limit, Consumer<Finding> findings) {

@@ -22,6 +22,7 @@ class BrokenClusterTest {
   private static final String BIG = "31-lz4hc-C64k";
   private static final String RECORDS = "92-48bit-zstd-ext";
   private static final String OFFSETS = "65-48bit-dedupe";
+  private static final String FRAGMENTS = "53-fragments";
   private static final String FILE = "t070001";
 
   private static GoldenImages golden;
@@ -83,6 +84,40 @@ class BrokenClusterTest {
         FULL,
         patch(FULL).u16(header(FULL) + 16, Lcluster.NONHEAD).u16(header(FULL) + 16 + 4, 0),
         "byte 0 of its data: entry 0 of the index leads back to no head");
+  }
+
+  @Test
+  void blockCountWithoutBigClusters() throws IOException {
+    long entry = header(FULL) + 16 + 8;
+    assertThat(patch(FULL).u16(entry) & 3).isEqualTo(Lcluster.NONHEAD);
+    breaks(
+        FULL,
+        patch(FULL).u16(entry + 4, Lcluster.BLOCK_COUNT | 1),
+        "byte 4096 of its data: entry 1 of the index says a number of stored blocks: there are no big clusters");
+  }
+
+  @Test
+  void distanceToNoHead() throws IOException {
+    long entry = header(FULL) + 16 + 8;
+    assertThat(patch(FULL).u16(entry) & 3).isEqualTo(Lcluster.NONHEAD);
+    String message =
+        "byte 4096 of its data: entry 1 of the index says that its head is %d back: it follows that of entry 0";
+    breaks(FULL, patch(FULL).u16(entry + 4, 0), message.formatted(0));
+    breaks(FULL, patch(FULL).u16(entry + 4, 2), message.formatted(2));
+  }
+
+  @Test
+  void plainFragment() throws IOException {
+    Inode inode = PatchedImage.open(golden.bytes(FRAGMENTS)).lookup("r004097");
+    DataLayout.Compressed layout = (DataLayout.Compressed) inode.layout();
+    assertThat(layout.isCompact()).isTrue();
+    long last = layout.headerPositionBytes() + 8 + 2;
+    assertThat(patch(FRAGMENTS).u16(last) >> 12).isEqualTo(Lcluster.HEAD1);
+    Image image = patch(FRAGMENTS).u16(last, Lcluster.PLAIN << 12).open();
+    corrupt(
+        () -> readAll(image, inode),
+        place(inode)
+            + "byte 4096 of its data: entry 1 of the index says both plain and a fragment");
   }
 
   @Test

@@ -4,7 +4,6 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -121,7 +120,7 @@ final class DirectoryListing {
               .redirectOutput(output.toFile())
               .start();
       int code = process.waitFor();
-      String text = Files.readString(output, StandardCharsets.UTF_8);
+      String text = ByteNames.toText(Files.readAllBytes(output));
       if (code != 0) {
         throw new IOException(String.join(" ", command) + ": ends with " + code + ": " + text);
       }

@@ -2,6 +2,7 @@ package dev.aquifer.tool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.Extent;
@@ -11,6 +12,8 @@ import dev.aquifer.image.Inode;
 import dev.aquifer.image.PatchedImage;
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -40,6 +43,67 @@ class CheckerTest {
             id ->
                 DynamicTest.dynamicTest(
                     id, () -> assertThat(check(images.open(id), !LARGE.contains(id))).isEmpty()));
+  }
+
+  @Test
+  void aHoleOfExabytesIsCheckedAtOnce() throws IOException {
+    Inode file = images.open("02-extended-inode").lookup("small");
+    Image image =
+        new PatchedImage(images.bytes("02-extended-inode"))
+            .u16(file.positionBytes(), 1)
+            .u16(file.positionBytes() + 6, 0xffff)
+            .u64(file.positionBytes() + 8, 1L << 62)
+            .u32(file.positionBytes() + 16, 0xffffffffL)
+            .open();
+    assertThat(image.map(image.lookup("small"), 0)).isEqualTo(new Extent.Hole(0, 1L << 62));
+
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(30), () -> assertThat(check(image, true)).isEmpty());
+  }
+
+  @Test
+  void pathsAreNotLongerThanAnybodyCanUse() throws IOException {
+    Image image = DeepImage.of(1000);
+
+    List<Finding> findings = check(image, false);
+
+    assertThat(findings).hasSize(1);
+    assertThat(findings.getFirst().kind()).isEqualTo(Finding.Kind.DIRECTORY);
+    assertThat(findings.getFirst().path()).isEqualTo(".../" + "d".repeat(255));
+    assertThat(findings.getFirst().message())
+        .startsWith("image: .../" + "d".repeat(255) + ": directory nid ")
+        .endsWith(" has a path of more than 65536 bytes");
+  }
+
+  @Test
+  void firstNamesDoNotFillTheHeap() throws IOException {
+    Image image = images.open("02-extended-inode");
+    OutputStream nowhere = OutputStream.nullOutputStream();
+    try (TarSink sink = new TarSink(nowhere, bytes -> {})) {
+      assertThatThrownBy(() -> Extractor.extract(image, image.root(), sink, 3))
+          .isInstanceOf(IOException.class)
+          .hasMessageEndingWith(
+              "is one of files with several names, whose paths have more than 3 bytes: expected fewer, or a larger heap");
+    }
+    try (TarSink sink = new TarSink(nowhere, bytes -> {})) {
+      assertThat(Extractor.extract(image, image.root(), sink, 1000).hardLinks()).isPositive();
+    }
+  }
+
+  @Test
+  void tooManyRunsForTheHeapAreTold() throws IOException {
+    Image image = images.open(PLAIN);
+    Overlaps overlaps = new Overlaps(image, 3);
+    Inode small = image.lookup("small");
+    for (int i = 0; i < 5; i++) {
+      overlaps.addInode(new byte[] {'/'}, small);
+    }
+    List<Finding> findings = new ArrayList<>();
+
+    overlaps.find(10, findings::add);
+
+    assertThat(findings.getLast().kind()).isEqualTo(Finding.Kind.UNSUPPORTED);
+    assertThat(findings.getLast().message()).contains(" were not checked for overlaps: ");
   }
 
   private static List<Finding> check(Image image, boolean withData) throws IOException {

@@ -1,9 +1,11 @@
 package dev.aquifer.cli;
 
+import dev.aquifer.image.ByteNames;
 import dev.aquifer.nio.OpenedImage;
 import dev.aquifer.tool.DiffTree;
 import dev.aquifer.tool.Differ;
 import dev.aquifer.tool.Difference;
+import dev.aquifer.tool.PathText;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -101,7 +103,8 @@ final class DiffCommand extends Command {
     return "%s: %s: %s, %s"
         .formatted(
             difference.path(),
-            difference.what(),
+            // It may have the name of an attribute.
+            PathText.shown(ByteNames.toBytes(difference.what())),
             a != null ? a : "(none)",
             b != null ? b : "(none)");
   }

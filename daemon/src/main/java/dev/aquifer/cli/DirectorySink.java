@@ -192,18 +192,21 @@ final class DirectorySink implements TreeSink {
     }
   }
 
-  /** Owner first, since a change of it takes capabilities and set-ID bits away. */
+  /**
+   * Owner first, since a change of it takes capabilities and set-ID bits away; the mode last, since
+   * a file that is not writable takes no attributes of its owner.
+   */
   private void finish(int fd, WalkEntry file, SortedMap<String, byte[]> xattrs)
       throws ErrnoException {
     Inode inode = file.inode();
     if (withOwners) {
       TreeCalls.setOwner(fd, inode.uid(), inode.gid());
     }
-    TreeCalls.setMode(fd, mode(inode));
     for (Map.Entry<String, byte[]> xattr : xattrs.entrySet()) {
       byte[] name = ByteNames.toBytes(xattr.getKey());
       setXattr(xattr.getKey(), () -> TreeCalls.setXattr(fd, name, xattr.getValue()));
     }
+    TreeCalls.setMode(fd, mode(inode));
   }
 
   private int mode(Inode inode) {

@@ -57,10 +57,10 @@ final class DumpCommand extends ImageCommand {
   private void printIndented(Map<?, ?> values, int depth) {
     int width = 0;
     for (Object key : values.keySet()) {
-      width = Math.max(width, key.toString().length());
+      width = Math.max(width, safe(key).length());
     }
     for (Map.Entry<?, ?> entry : values.entrySet()) {
-      String key = "  ".repeat(depth) + entry.getKey();
+      String key = "  ".repeat(depth) + safe(entry.getKey());
       switch (entry.getValue()) {
         case JsonObject object -> printNested(key, object.values(), depth);
         case Map<?, ?> map -> printNested(key, map, depth);
@@ -96,7 +96,7 @@ final class DumpCommand extends ImageCommand {
     out().println(line.stripTrailing());
   }
 
-  /** Labels and tags of an image may hold anything. */
+  /** Labels, tags and names of attributes of an image may hold anything. */
   private static String safe(Object value) {
     return PathText.shown(ByteNames.toBytes(value.toString()));
   }

@@ -7,7 +7,6 @@ import dev.aquifer.image.Inode;
 import dev.aquifer.tool.PathText;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -61,7 +60,7 @@ final class LsCommand extends ImageCommand {
       if (inode.type() == FileType.DIRECTORY && !isDirectoryItself) {
         directories.add(new Pending(absolute(path), inode));
       } else {
-        rows.add(argument.getBytes(StandardCharsets.UTF_8), inode);
+        rows.add(path, inode);
       }
     }
     boolean isFirst = rows.isEmpty();

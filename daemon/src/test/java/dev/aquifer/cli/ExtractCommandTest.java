@@ -2,18 +2,23 @@ package dev.aquifer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.aquifer.image.FileType;
 import dev.aquifer.image.GoldenImages;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.image.PatchedImage;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.linux.FileCalls;
+import dev.aquifer.linux.OtherUser;
 import dev.aquifer.testing.Requires;
 import dev.aquifer.tool.WalkEntry;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
@@ -124,6 +129,44 @@ class ExtractCommandTest {
     boolean isDevice = words[4].endsWith(",");
     String mode = words[0].substring(0, 10);
     return String.join(" ", mode, words[1], words[2], words[3], isDevice ? "0" : words[4]);
+  }
+
+  @Test
+  @Tag("root")
+  void readOnlyFilesGetTheirAttributesFromAnyUser() throws Exception {
+    Requires.root();
+    byte[] bytes = images.bytes("20-xattr");
+    Image image = Image.open(ByteSource.of("image", bytes));
+    PatchedImage patched = new PatchedImage(bytes);
+    List<String> names = new ArrayList<>();
+    image
+        .directory(image.root())
+        .forEach(
+            entry -> {
+              Inode inode = image.inode(entry);
+              boolean hasUsers =
+                  image.xattrs(inode).keySet().stream().anyMatch(name -> name.startsWith("user."));
+              if (hasUsers && inode.type() == FileType.REGULAR) {
+                patched.u16(inode.positionBytes() + 4, inode.type().modeBits() | 0444);
+                names.add(new String(entry.name(), StandardCharsets.UTF_8));
+              }
+            });
+    assertThat(names).isNotEmpty();
+    Path file = Files.write(temp.resolve("readonly.erofs"), patched.bytes());
+    Files.setPosixFilePermissions(temp, PosixFilePermissions.fromString("rwxrwxrwx"));
+
+    Program.Outcome outcome =
+        OtherUser.run(() -> Program.run("extract", file, target, "--no-same-owner"));
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    for (String name : names) {
+      assertThat(Files.getAttribute(target.resolve(name), "unix:uid")).isEqualTo(OtherUser.UID);
+      assertThat(
+              Files.getFileAttributeView(target.resolve(name), UserDefinedFileAttributeView.class)
+                  .list())
+          .as(name)
+          .isNotEmpty();
+    }
   }
 
   @Test

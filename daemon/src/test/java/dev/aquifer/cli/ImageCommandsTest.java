@@ -13,6 +13,7 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,6 +46,22 @@ class ImageCommandsTest {
     Program.Outcome outcome = Program.run(command);
     assertThat(outcome.errors().getFirst()).isEqualTo("aquifer: " + message);
     assertThat(outcome.exitCode()).isEqualTo(exitCode);
+  }
+
+  @Test
+  void namesOfAttributesAreShownWithoutControlCharacters() throws IOException {
+    Path plain = images.write("20-xattr", temp);
+    byte[] bytes = images.bytes("20-xattr");
+    // The attribute user.root of the root directory: what follows the prefix, and the value.
+    int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("rootr");
+    assertThat(at).isPositive();
+    byte[] patched = new PatchedImage(bytes).u8(at, 0x1b).u8(at + 1, '\n').bytes();
+    Path control = Files.write(temp.resolve("control.erofs"), patched);
+
+    assertThat(Program.run("diff", plain, control).out().lines())
+        .contains("/: xattr user.\\x1b\\x0aot: (none), 72");
+    assertThat(ok("dump", control, "/")).contains("user.\\x1b\\x0aot ");
+    assertThat(ok("stat", control, "/")).contains("user.\\x1b\\x0aot=");
   }
 
   @Test
