@@ -2,7 +2,10 @@ package dev.aquifer.codec;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.ArrayDeque;
 
 /**
  * Decodes LZ4 blocks: sequences of literals and a match, one after the other.
@@ -19,139 +22,282 @@ import java.nio.ByteOrder;
  * 0</td></tr>
  * <tr><td>0 or more</td><td>more length</td><td>as for the literals</td></tr>
  * </table>
+ *
+ * <p>Works on arrays, which the stream is copied to and the output passes through: that is fast
+ * before the JVM has compiled it, too, when access to memory outside the heap is slow.
  */
 final class Lz4Decompressor implements Decompressor {
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-  private static final int MIN_MATCH = 4;
-  private static final int MORE = 15;
+  /** More than anybody decodes at once. */
+  private static final int MAX_KEPT = 8;
 
-  /** What is copied at once where there is room to write a little too much. */
-  private static final int STEP = Long.BYTES;
-
-  /** For more literals than this, a call that copies is worth its while. */
-  private static final int FEW_LITERALS = 8 * STEP;
+  /** Those that nobody uses now; guarded by itself. */
+  private final ArrayDeque<Block> kept = new ArrayDeque<>();
 
   @Override
   public void decompress(MemorySegment src, MemorySegment dst, boolean isPrefix)
       throws BadStreamException {
-    long inEnd = src.byteSize();
-    long outEnd = dst.byteSize();
-    long in = 0;
-    long out = 0;
-    while (true) {
-      if (in >= inEnd) {
-        throw tooShort(out, outEnd);
-      }
-      long token = src.get(ValueLayout.JAVA_BYTE, in++) & 0xffL;
+    Block block = take();
+    try {
+      block.decode(src, dst, isPrefix);
+    } finally {
+      giveBack(block);
+    }
+  }
 
-      long literals = token >>> 4;
-      if (literals == MORE) {
-        int more;
-        do {
-          if (in >= inEnd) {
-            throw tooShort(out, outEnd);
+  private Block take() {
+    synchronized (kept) {
+      Block block = kept.poll();
+      return block != null ? block : new Block();
+    }
+  }
+
+  private void giveBack(Block block) {
+    block.dst = MemorySegment.NULL;
+    if (block.in.length > Block.KEPT_IN_BYTES) {
+      block.in = Block.NOTHING;
+    }
+    synchronized (kept) {
+      if (kept.size() < MAX_KEPT) {
+        kept.push(block);
+      }
+    }
+  }
+
+  /**
+   * Decodes one block after the other. Of the output the last 64 KiB stay in an array, as matches
+   * may begin there:
+   *
+   * <pre>
+   *   dst    [ done                    ][ to come              ]
+   *   array             [ history      ][ new   ][ free ][ slack ]
+   *                     ^ 0             ^ start  ^ out   ^ room
+   * </pre>
+   */
+  private static final class Block {
+    private static final VarHandle SHORT =
+        MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG =
+        MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
+    private static final byte[] NOTHING = {};
+    private static final int MIN_MATCH = 4;
+    private static final int MORE = 15;
+
+    /** What is copied at once. */
+    private static final int STEP = Long.BYTES;
+
+    /** So much may be written after what is meant, or read. */
+    private static final int SLACK_BYTES = 4 * STEP;
+
+    /** For more bytes than this, a call that copies is worth its while. */
+    private static final int FEW_BYTES = 8 * STEP;
+
+    private static final int HISTORY_BYTES = 1 << 16;
+    private static final int MAX_ROOM_BYTES = 4 * HISTORY_BYTES;
+
+    /** What the array for streams may have while nobody needs it. */
+    private static final int KEPT_IN_BYTES = 1 << 17;
+
+    private byte[] in = NOTHING;
+    private int inEnd;
+    private byte[] array = NOTHING;
+
+    /** No output goes beyond it in the array. */
+    private int room;
+
+    private MemorySegment dst = MemorySegment.NULL;
+
+    /** What of the output is in {@link #dst}. */
+    private long done;
+
+    /** Where in the array that begins which is not there. */
+    private int start;
+
+    void decode(MemorySegment src, MemorySegment dst, boolean isPrefix) throws BadStreamException {
+      this.dst = dst;
+      done = 0;
+      start = 0;
+      inEnd = Math.toIntExact(src.byteSize());
+      if (in.length < inEnd + SLACK_BYTES) {
+        in = new byte[Math.max(inEnd + SLACK_BYTES, HISTORY_BYTES + SLACK_BYTES)];
+      }
+      MemorySegment.copy(src, ValueLayout.JAVA_BYTE, 0, in, 0, inEnd);
+      room = (int) Math.min(dst.byteSize(), MAX_ROOM_BYTES);
+      if (array.length < room + SLACK_BYTES) {
+        array = new byte[Math.max(room, HISTORY_BYTES) + SLACK_BYTES];
+      }
+      flush(sequences(isPrefix));
+    }
+
+    /** Returns where the output ends in the array. */
+    private int sequences(boolean isPrefix) throws BadStreamException {
+      byte[] in = this.in;
+      byte[] array = this.array;
+      int inEnd = this.inEnd;
+      int at = 0;
+      int out = 0;
+      while (true) {
+        if (at >= inEnd) {
+          throw tooShort(out);
+        }
+        int token = in[at++];
+        int literals = token >>> 4 & MORE;
+        if (literals < MORE && literals + Short.BYTES <= inEnd - at && literals < room - out) {
+          LONG.set(array, out, (long) LONG.get(in, at));
+          LONG.set(array, out + STEP, (long) LONG.get(in, at + STEP));
+          at += literals;
+          out += literals;
+        } else {
+          long wanted = literals;
+          if (literals == MORE) {
+            int more;
+            do {
+              if (at >= inEnd) {
+                throw tooShort(out);
+              }
+              more = in[at++] & 0xff;
+              wanted += more;
+            } while (more == 0xff);
           }
-          more = src.get(ValueLayout.JAVA_BYTE, in++) & 0xff;
-          literals += more;
-        } while (more == 0xff);
-      }
-      if (literals > outEnd - out) {
-        if (!isPrefix) {
-          throw tooLong(outEnd);
+          wanted = fitting(wanted, out, isPrefix);
+          if (wanted > inEnd - at) {
+            throw tooShort(out);
+          }
+          out = putLiterals(at, (int) wanted, out);
+          at += (int) wanted;
+          boolean isFull = written(out) == dst.byteSize();
+          if (isFull && (isPrefix || at == inEnd)) {
+            return out;
+          }
+          if (inEnd - at < Short.BYTES) {
+            throw at == inEnd ? tooShort(out) : cut(at);
+          }
         }
-        literals = outEnd - out;
-      }
-      if (literals > inEnd - in) {
-        throw tooShort(out, outEnd);
-      }
-      if (literals <= FEW_LITERALS
-          && inEnd - in >= FEW_LITERALS + STEP
-          && outEnd - out >= FEW_LITERALS + STEP) {
-        for (long i = 0; i < literals; i += 2 * STEP) {
-          dst.set(LONG, out + i, src.get(LONG, in + i));
-          dst.set(LONG, out + i + STEP, src.get(LONG, in + i + STEP));
+
+        int offset = (short) SHORT.get(in, at) & 0xffff;
+        at += Short.BYTES;
+        // There is less in the array than in all only if there are 64 KiB.
+        if (offset == 0 || offset > out) {
+          throw new BadStreamException(
+              "LZ4: byte %d: a match %d bytes back, after %d bytes of output"
+                  .formatted(at - Short.BYTES, offset, written(out)));
         }
-      } else {
-        MemorySegment.copy(src, in, dst, out, literals);
+        int length = (token & MORE) + MIN_MATCH;
+        if (length < MORE + MIN_MATCH && offset >= STEP && length < room - out) {
+          int from = out - offset;
+          LONG.set(array, out, (long) LONG.get(array, from));
+          LONG.set(array, out + STEP, (long) LONG.get(array, from + STEP));
+          LONG.set(array, out + 2 * STEP, (long) LONG.get(array, from + 2 * STEP));
+          out += length;
+          continue;
+        }
+        long wanted = length;
+        if (length == MORE + MIN_MATCH) {
+          int more;
+          do {
+            if (at >= inEnd) {
+              throw cut(at);
+            }
+            more = in[at++] & 0xff;
+            wanted += more;
+          } while (more == 0xff);
+        }
+        wanted = fitting(wanted, out, isPrefix);
+        out = putMatch(offset, Math.toIntExact(wanted), out);
+        if (isPrefix && written(out) == dst.byteSize()) {
+          return out;
+        }
       }
-      in += literals;
-      out += literals;
-      if (out == outEnd && (isPrefix || in == inEnd)) {
+    }
+
+    /** How many of {@code wanted} bytes go into what is left. */
+    private long fitting(long wanted, int out, boolean isPrefix) throws BadStreamException {
+      long left = dst.byteSize() - written(out);
+      if (wanted > left && !isPrefix) {
+        throw new BadStreamException("LZ4: more than %d bytes".formatted(dst.byteSize()));
+      }
+      return Math.min(wanted, left);
+    }
+
+    private int putLiterals(int at, int count, int before) {
+      int out = before;
+      for (int put = 0; put < count; ) {
+        if (out == room) {
+          out = flush(out);
+        }
+        int some = Math.min(count - put, room - out);
+        System.arraycopy(in, at + put, array, out, some);
+        put += some;
+        out += some;
+      }
+      return out;
+    }
+
+    private int putMatch(int offset, int count, int before) {
+      int out = before;
+      for (int put = 0; put < count; ) {
+        if (out == room) {
+          out = flush(out);
+        }
+        int some = Math.min(count - put, room - out);
+        copyMatch(array, offset, out, out + some);
+        put += some;
+        out += some;
+      }
+      return out;
+    }
+
+    private static void copyMatch(byte[] array, int offset, int start, int end) {
+      int distance = offset;
+      int out = start;
+      if (end - start > FEW_BYTES && offset >= FEW_BYTES) {
+        // Twice as much each time, as what was copied is a part of the match as well.
+        while (end - out > distance) {
+          System.arraycopy(array, start - offset, array, out, distance);
+          out += distance;
+          distance = out - (start - offset);
+        }
+        System.arraycopy(array, start - offset, array, out, end - out);
         return;
       }
-      if (inEnd - in < Short.BYTES) {
-        throw in == inEnd ? tooShort(out, outEnd) : cut(in);
-      }
-
-      long offset = src.get(SHORT, in) & 0xffff;
-      in += Short.BYTES;
-      if (offset == 0 || offset > out) {
-        throw new BadStreamException(
-            "LZ4: byte %d: a match %d bytes back, after %d bytes of output"
-                .formatted(in - Short.BYTES, offset, out));
-      }
-      long length = (token & MORE) + MIN_MATCH;
-      if (length == MORE + MIN_MATCH) {
-        int more;
-        do {
-          if (in >= inEnd) {
-            throw cut(in);
-          }
-          more = src.get(ValueLayout.JAVA_BYTE, in++) & 0xff;
-          length += more;
-        } while (more == 0xff);
-      }
-      if (length > outEnd - out) {
-        if (!isPrefix) {
-          throw tooLong(outEnd);
+      if (offset < STEP) {
+        // The match repeats itself: once some of it is there, a multiple of the offset does too.
+        distance = (STEP + offset - 1) / offset * offset;
+        int few = Math.min(end, start + distance - offset);
+        for (; out < few; out++) {
+          array[out] = array[out - offset];
         }
-        length = outEnd - out;
       }
-      copyMatch(dst, out, offset, length, outEnd);
-      out += length;
-      if (out == outEnd && isPrefix) {
-        return;
+      for (; out < end; out += STEP) {
+        LONG.set(array, out, (long) LONG.get(array, out - distance));
       }
     }
-  }
 
-  private static void copyMatch(
-      MemorySegment dst, long start, long offset, long length, long outEnd) {
-    long out = start;
-    long end = start + length;
-    if (end > outEnd - 2 * STEP) {
-      for (; out < end; out++) {
-        dst.set(ValueLayout.JAVA_BYTE, out, dst.get(ValueLayout.JAVA_BYTE, out - offset));
+    /** How much output there is. */
+    private long written(int out) {
+      return done + (out - start);
+    }
+
+    /** Brings to {@link #dst} what is not there, and gives room; returns where to go on. */
+    private int flush(int out) {
+      MemorySegment.copy(array, start, dst, ValueLayout.JAVA_BYTE, done, out - start);
+      done += out - start;
+      start = out;
+      long left = dst.byteSize() - done;
+      if (left > 0) {
+        System.arraycopy(array, out - HISTORY_BYTES, array, 0, HISTORY_BYTES);
+        start = HISTORY_BYTES;
+        room = (int) Math.min(room, start + left);
       }
-      return;
+      return start;
     }
-    long distance = offset;
-    if (offset < STEP) {
-      // The match repeats itself: once some of it is there, a multiple of the offset does as well.
-      distance = (STEP + offset - 1) / offset * offset;
-      long few = Math.min(end, start + distance - offset);
-      for (; out < few; out++) {
-        dst.set(ValueLayout.JAVA_BYTE, out, dst.get(ValueLayout.JAVA_BYTE, out - offset));
-      }
+
+    private BadStreamException tooShort(int out) {
+      return new BadStreamException(
+          "LZ4: ends after %d bytes of %d".formatted(written(out), dst.byteSize()));
     }
-    // Longs one after the other, so that a distance of one is enough.
-    for (; out < end; out += 2 * STEP) {
-      dst.set(LONG, out, dst.get(LONG, out - distance));
-      dst.set(LONG, out + STEP, dst.get(LONG, out + STEP - distance));
+
+    private static BadStreamException cut(int at) {
+      return new BadStreamException("LZ4: byte %d: ends inside a match".formatted(at));
     }
-  }
-
-  private static BadStreamException tooShort(long out, long outEnd) {
-    return new BadStreamException("LZ4: ends after %d bytes of %d".formatted(out, outEnd));
-  }
-
-  private static BadStreamException tooLong(long outEnd) {
-    return new BadStreamException("LZ4: more than %d bytes".formatted(outEnd));
-  }
-
-  private static BadStreamException cut(long in) {
-    return new BadStreamException("LZ4: byte %d: ends inside a match".formatted(in));
   }
 }

@@ -1,8 +1,16 @@
 package dev.aquifer.codec;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
 
 /** With streams of a plain encoder; those of liblz4 are in the golden images. */
 class Lz4DecompressorTest extends DecompressorContract {
@@ -14,6 +22,31 @@ class Lz4DecompressorTest extends DecompressorContract {
   @Override
   Algorithm algorithm() {
     return Algorithm.LZ4;
+  }
+
+  /** More than goes through the decoder's array at once, in short and in very long sequences. */
+  @Test
+  void decodesMoreThanItHolds() throws Exception {
+    Random random = new Random(4);
+    byte[] plain = new byte[1_300_000];
+    random.nextBytes(plain);
+    for (int at = 400_000; at < 900_000; at++) {
+      int back = 1 + random.nextInt(65_535);
+      int end = Math.min(900_000, at + random.nextInt(40));
+      for (; at < end; at++) {
+        plain[at] = plain[at - back];
+      }
+    }
+    Arrays.fill(plain, 900_000, 1_250_000, (byte) 7);
+    byte[] stream = encode(plain);
+    for (int length : new int[] {262_143, 262_144, 262_145, 800_001, 1_299_999, plain.length}) {
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment src = arena.allocate(stream.length).copyFrom(MemorySegment.ofArray(stream));
+        MemorySegment dst = arena.allocate(length);
+        algorithm().decompressor().decompress(src, dst, length < plain.length);
+        assertThat(dst.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(Arrays.copyOf(plain, length));
+      }
+    }
   }
 
   @Override
