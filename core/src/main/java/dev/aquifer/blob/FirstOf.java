@@ -19,7 +19,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class FirstOf {
   private static final RetryPolicy POLICY = RetryPolicy.DEFAULT;
-  private static final long POLL_MILLIS = 50;
 
   private FirstOf() {}
 
@@ -80,7 +79,7 @@ final class FirstOf {
       if (isLast) {
         break;
       }
-      pause(POLICY.firstPauseMillis() << round - 1, isCancelled);
+      pause(POLICY.pauseMillis(round), isCancelled);
     }
     throw Objects.requireNonNull(failure);
   }
@@ -97,11 +96,8 @@ final class FirstOf {
   }
 
   private static void pause(long millis, BooleanSupplier isCancelled) throws IOException {
-    long endNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
     try {
-      while (System.nanoTime() < endNanos && !isCancelled.getAsBoolean()) {
-        Thread.sleep(Math.min(millis, POLL_MILLIS));
-      }
+      boolean unused = RetryPolicy.pause(millis, isCancelled);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while waiting for an origin");

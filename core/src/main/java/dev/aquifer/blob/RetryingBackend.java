@@ -4,7 +4,6 @@ import dev.aquifer.io.BackendException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -13,7 +12,6 @@ import java.util.concurrent.TimeUnit;
  */
 public final class RetryingBackend implements Backend {
   private static final ReadListener NOBODY = count -> {};
-  private static final long POLL_MILLIS = 50;
 
   private final Backend origin;
   private final RetryPolicy policy;
@@ -112,7 +110,7 @@ public final class RetryingBackend implements Backend {
           throw e;
         }
         long elapsed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos);
-        long pause = Math.max(pauseMillis(tries), RetryAfter.millisOf(e));
+        long pause = Math.max(policy.pauseMillis(tries), RetryAfter.millisOf(e));
         if (tries >= policy.maxAttempts() || elapsed + pause > policy.maxTotalMillis()) {
           throw new BackendException(
               "%s (tried %d times in %d ms)".formatted(e.getMessage(), tries, elapsed), true, e);
@@ -122,30 +120,16 @@ public final class RetryingBackend implements Backend {
     }
   }
 
-  private long pauseMillis(int tries) {
-    long pause =
-        Math.min(policy.maxPauseMillis(), policy.firstPauseMillis() << Math.min(tries - 1, 20));
-    return pause - ThreadLocalRandom.current().nextLong(pause / 2 + 1);
-  }
-
   private static void pause(long millis, ReadListener listener, BackendException failure)
       throws IOException {
-    long endNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
     try {
-      for (long left = millis; left > 0; left = millisUntil(endNanos)) {
-        if (listener.isCancelled()) {
-          throw failure;
-        }
-        Thread.sleep(Math.min(left, POLL_MILLIS));
+      if (!RetryPolicy.pause(millis, listener::isCancelled)) {
+        throw failure;
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw interrupted(failure);
     }
-  }
-
-  private static long millisUntil(long endNanos) {
-    return TimeUnit.NANOSECONDS.toMillis(endNanos - System.nanoTime() + 999_999);
   }
 
   private static InterruptedIOException interrupted(BackendException failure) {

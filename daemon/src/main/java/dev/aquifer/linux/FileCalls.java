@@ -32,7 +32,7 @@ public final class FileCalls {
   public static final int O_PATH = 0x200000;
 
   private static final int EPERM = 1;
-  private static final int EINTR = 4;
+  static final int EINTR = 4;
   private static final int ENXIO = 6;
   private static final int EINVAL = 22;
   private static final int ERANGE = 34;
@@ -42,7 +42,7 @@ public final class FileCalls {
   private static final int O_NOATIME = 0x40000;
   private static final int O_CLOEXEC = 0x80000;
   private static final int AT_FDCWD = -100;
-  private static final int AT_SYMLINK_NOFOLLOW = 0x100;
+  static final int AT_SYMLINK_NOFOLLOW = 0x100;
   private static final int AT_NO_AUTOMOUNT = 0x800;
   private static final int AT_EMPTY_PATH = 0x1000;
   private static final int STATX_BASIC_STATS = 0x7ff;
@@ -321,7 +321,8 @@ public final class FileCalls {
     return ErrnoText.of(errno);
   }
 
-  private static long check(long result, String call) throws ErrnoException {
+  /** The result of a call; its error as an exception. */
+  static long check(long result, String call) throws ErrnoException {
     if (result < 0) {
       throw new ErrnoException(call, Native.errno());
     }
@@ -329,7 +330,7 @@ public final class FileCalls {
   }
 
   /** The address of a C string. */
-  private static long string(Arena arena, byte[] bytes) {
+  static long string(Arena arena, byte[] bytes) {
     MemorySegment string = arena.allocate(bytes.length + 1L);
     MemorySegment.copy(bytes, 0, string, JAVA_BYTE, 0, bytes.length);
     return string.address();

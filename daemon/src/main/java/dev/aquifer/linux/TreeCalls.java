@@ -1,5 +1,9 @@
 package dev.aquifer.linux;
 
+import static dev.aquifer.linux.FileCalls.AT_SYMLINK_NOFOLLOW;
+import static dev.aquifer.linux.FileCalls.EINTR;
+import static dev.aquifer.linux.FileCalls.check;
+import static dev.aquifer.linux.FileCalls.string;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -25,13 +29,11 @@ public final class TreeCalls {
   /** Operation not supported, such as extended attributes by a file system without them. */
   public static final int EOPNOTSUPP = 95;
 
-  private static final int EINTR = 4;
   private static final int O_WRONLY = 0x1;
   private static final int O_CREAT = 0x40;
   private static final int O_EXCL = 0x80;
   private static final int O_CLOEXEC = 0x80000;
   private static final int AT_FDCWD = -100;
-  private static final int AT_SYMLINK_NOFOLLOW = 0x100;
   private static final int OWNER_ALONE_FILE = 0600;
   private static final int OWNER_ALONE_DIRECTORY = 0700;
 
@@ -262,23 +264,9 @@ public final class TreeCalls {
     return ("/proc/self/fd/" + fd).getBytes(StandardCharsets.US_ASCII);
   }
 
-  private static long check(long result, String call) throws ErrnoException {
-    if (result < 0) {
-      throw new ErrnoException(call, Native.errno());
-    }
-    return result;
-  }
-
   private static long bytes(Arena arena, byte[] bytes) {
     MemorySegment copy = arena.allocate(Math.max(1, bytes.length));
     MemorySegment.copy(bytes, 0, copy, JAVA_BYTE, 0, bytes.length);
     return copy.address();
-  }
-
-  /** The address of a C string. */
-  private static long string(Arena arena, byte[] bytes) {
-    MemorySegment string = arena.allocate(bytes.length + 1L);
-    MemorySegment.copy(bytes, 0, string, JAVA_BYTE, 0, bytes.length);
-    return string.address();
   }
 }
