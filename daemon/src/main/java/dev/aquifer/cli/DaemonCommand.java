@@ -92,6 +92,10 @@ final class DaemonCommand extends Command {
   }
 
   private ExitCode serve(Places at) throws IOException, InterruptedException {
+    if (replacing) {
+      LogSetup.silence();
+      boolean unused = Rehearsal.run();
+    }
     LogSetup.forDaemon();
     try (Daemon daemon = open(at);
         OnSignal ignored = OnSignal.endWith(ExitCode.OK, daemon)) {

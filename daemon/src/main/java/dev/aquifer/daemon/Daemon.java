@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.CacheStore;
 import dev.aquifer.blob.Domains;
 import dev.aquifer.blob.Fetcher;
@@ -113,8 +112,6 @@ public final class Daemon implements Closeable {
    * @throws RefusedException EBUSY if another one took its place, or if it can't be asked
    */
   private static RunLock takeOver(Places places) throws IOException {
-    // Readers wait from the hand-over on: what takes time is loaded before.
-    Backend.open("http://localhost").close();
     long deadline = System.nanoTime() + HAND_OVER_LIMIT.toNanos();
     Optional<Long> asked = Optional.empty();
     while (true) {
