@@ -1,4 +1,4 @@
-/** Decompresses single streams, as EROFS stores them in its physical clusters. */
+/** Compresses and decompresses single streams, as EROFS stores them in its physical clusters. */
 @NullMarked
 package dev.aquifer.codec;
 

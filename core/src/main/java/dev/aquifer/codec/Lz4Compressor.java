@@ -1,0 +1,198 @@
+package dev.aquifer.codec;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/**
+ * Makes LZ4 blocks; what is in them see {@link Lz4Decompressor}. Decoders of others rely on what
+ * blocks end with: literals alone, at least {@link #LAST_LITERALS} of them, and no match begins in
+ * the last {@link #LAST_MATCH} bytes.
+ *
+ * <p>Works on arrays, for the reasons the decoder has. As much of the input is copied as the block
+ * may want: when it wants more, all is done again with more of it. What was copied at first never
+ * shows in the result.
+ */
+abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompressor {
+  static final VarHandle INT =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.nativeOrder());
+  static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  static final int MIN_MATCH = 4;
+  static final int MAX_DISTANCE = 65_535;
+  static final int LAST_LITERALS = 5;
+  static final int LAST_MATCH = 12;
+
+  /** A number of 4 bits that is at least so much goes on in further bytes. */
+  static final int MORE = 15;
+
+  private static final int OFFSET_BYTES = 2;
+  private static final int SLACK_BYTES = Long.BYTES;
+  private static final int FIRST_INPUT_BYTES = 1 << 16;
+
+  /** The input, and bytes that may be read after it. */
+  byte[] in = new byte[FIRST_INPUT_BYTES + SLACK_BYTES];
+
+  /** The block as far as it has come: {@link #out} bytes of at most {@link #limit}. */
+  private byte[] block = {};
+
+  private int out;
+  private int limit;
+
+  /** A guess, for speed alone. */
+  private int lastConsumed;
+
+  /** Makes a block of bytes of {@link #in} before {@code end}; returns how many it stands for. */
+  abstract int encode(int end);
+
+  @Override
+  public final Fitted compress(MemorySegment src, MemorySegment dst) {
+    int available = (int) Math.min(src.byteSize(), MAX_DECODED_BYTES);
+    limit = Math.toIntExact(Math.min(dst.byteSize(), MAX_STREAM_BYTES));
+    if (limit == 0) {
+      return Fitted.NOTHING;
+    }
+    if (block.length < limit + SLACK_BYTES) {
+      block = new byte[limit + SLACK_BYTES];
+    }
+    int wanted = Math.max(4 * limit, lastConsumed + lastConsumed / 2);
+    while (true) {
+      int end = Math.min(available, wanted);
+      load(src, end);
+      out = 0;
+      int consumed = encode(end);
+      if (end < available && consumed > end - LAST_MATCH) {
+        wanted = 4 * end;
+        continue;
+      }
+      lastConsumed = consumed;
+      if (consumed <= out) {
+        return Fitted.NOTHING;
+      }
+      MemorySegment.copy(block, 0, dst, ValueLayout.JAVA_BYTE, 0, out);
+      return new Fitted(consumed, out);
+    }
+  }
+
+  private void load(MemorySegment src, int count) {
+    if (in.length < count + SLACK_BYTES) {
+      in = new byte[Math.max(count, Math.min(2 * count, MAX_DECODED_BYTES)) + SLACK_BYTES];
+    }
+    MemorySegment.copy(src, ValueLayout.JAVA_BYTE, 0, in, 0, count);
+  }
+
+  @Override
+  public void reset() {
+    // Nothing of earlier calls shows in later ones.
+  }
+
+  @Override
+  public void close() {
+    // There is only heap.
+  }
+
+  /** How many bytes a number has beyond its 4 bits. */
+  static int moreBytes(int number) {
+    return number < MORE ? 0 : (number - MORE) / 255 + 1;
+  }
+
+  /**
+   * Puts literals and a match, shortened if it has to be.
+   *
+   * @return how long the match is now; 0 if nothing was put, as the block would have no room for
+   *     its end
+   */
+  final int putSequence(int from, int literals, int distance, int length) {
+    int more = moreBytes(literals);
+    int after = out + 1 + more + literals + OFFSET_BYTES;
+    int room = limit - after - 1 - LAST_LITERALS;
+    if (room < LAST_MATCH - LAST_LITERALS - MIN_MATCH) {
+      return 0;
+    }
+    int fitting = length;
+    int code = length - MIN_MATCH;
+    if (code >= MORE && moreBytes(code) > room) {
+      code = MORE - 1 + 255 * room;
+      fitting = code + MIN_MATCH;
+    }
+    byte[] block = this.block;
+    int at = out;
+    if (literals < MORE) {
+      block[at++] = (byte) (literals << 4 | Math.min(code, MORE));
+    } else {
+      block[at++] = (byte) (MORE << 4 | Math.min(code, MORE));
+      at = putMore(literals - MORE, at);
+    }
+    at = putLiterals(from, literals, at);
+    block[at] = (byte) distance;
+    block[at + 1] = (byte) (distance >>> 8);
+    at += OFFSET_BYTES;
+    if (code >= MORE) {
+      at = putMore(code - MORE, at);
+    }
+    out = at;
+    return fitting;
+  }
+
+  private int putMore(int number, int before) {
+    int at = before;
+    int rest = number;
+    for (; rest >= 255; rest -= 255) {
+      block[at++] = (byte) 255;
+    }
+    block[at++] = (byte) rest;
+    return at;
+  }
+
+  private int putLiterals(int from, int count, int at) {
+    if (count <= 2 * Long.BYTES
+        && at + 2 * Long.BYTES <= block.length
+        && from + 2 * Long.BYTES <= in.length) {
+      LONG.set(block, at, (long) LONG.get(in, from));
+      LONG.set(block, at + Long.BYTES, (long) LONG.get(in, from + Long.BYTES));
+    } else {
+      System.arraycopy(in, from, block, at, count);
+    }
+    return at + count;
+  }
+
+  /** Ends the block with as many literals as it can take; returns where they end. */
+  final int putLastLiterals(int from, int end) {
+    int room = limit - out - 1;
+    if (room < 0) {
+      return from;
+    }
+    int count = Math.min(end - from, room);
+    // Of what is left, the number itself takes a part.
+    while (count + moreBytes(count) > room) {
+      count = Math.min(count - 1, room - moreBytes(count));
+    }
+    if (count >= MORE) {
+      block[out++] = (byte) (MORE << 4);
+      out = putMore(count - MORE, out);
+    } else {
+      block[out++] = (byte) (count << 4);
+    }
+    out = putLiterals(from, count, out);
+    return from + count;
+  }
+
+  /**
+   * Where the bytes of {@code a} and {@code b}, which lies before it, differ, seen from a; or
+   * {@code end}.
+   */
+  static int matchEnd(byte[] in, int a, int b, int end) {
+    int at = a;
+    int back = a - b;
+    while (at < end) {
+      long differing = (long) LONG.get(in, at) ^ (long) LONG.get(in, at - back);
+      if (differing != 0) {
+        return Math.min(end, at + (Long.numberOfTrailingZeros(differing) >>> 3));
+      }
+      at += Long.BYTES;
+    }
+    return end;
+  }
+}
