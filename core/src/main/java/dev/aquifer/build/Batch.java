@@ -1,76 +1,73 @@
 package dev.aquifer.build;
 
-import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.security.DigestException;
-import java.security.MessageDigest;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Pieces of files that one thread reads and hashes: many small files, or a stretch of a large one.
- * A piece is a chunk, or a whole file that will lie inline. In the buffer each piece starts at a
- * whole block, and the rest of its last block is zero: so it goes into the blob, and so it is
- * hashed.
+ * Pieces of files that one thread reads and works on: many small files, or a stretch of a large
+ * one. In the buffer each piece starts at a whole block, and the rest of its last block is zero.
  *
  * <p>Filled by one thread, run by another, then read by the first.
  */
-final class Batch implements Callable<Batch> {
-  /** Instead of the size of chunks: a whole file that will lie inline. */
-  static final int INLINE = 0;
+abstract class Batch implements Callable<@Nullable Void> {
+  /** Opens the files that pieces are of. */
+  interface Source {
+    SourceFile open(SourceEntry file) throws IOException;
+  }
 
-  private static final int MAX_PIECES = 512;
-  private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
+  static final int MAX_PIECES = 512;
 
-  private final SourceTree source;
+  /** A batch is full with so many bytes, or with one piece. */
+  static final int USUAL_BYTES = 1 << 20;
+
+  private final Source source;
+  private final BlockSize block;
   private final MemorySegment buffer;
   private final Node[] nodes = new Node[MAX_PIECES];
   private final long[] positions = new long[MAX_PIECES];
   private final int[] lengths = new int[MAX_PIECES];
   private final int[] starts = new int[MAX_PIECES + 1];
-  private final int[] chunkBits = new int[MAX_PIECES];
-  private final boolean[] isZero = new boolean[MAX_PIECES];
-  private final long[] digests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
-  private final byte[] digest = new byte[Sha256.SIZE_BYTES];
+  private final int[] kinds = new int[MAX_PIECES];
   private int count;
 
   /** A batch with room for the bytes of {@code buffer}, whole blocks of native memory. */
-  Batch(SourceTree source, MemorySegment buffer) {
+  Batch(Source source, BlockSize block, MemorySegment buffer) {
     this.source = source;
+    this.block = block;
     this.buffer = buffer;
   }
 
   /**
    * Adds a piece, unless there is no room for it.
    *
-   * @param bits the chunks of its file have 2^bits bytes; or {@link #INLINE}
+   * @param kind what it is, in words of the one who adds it
    */
-  boolean add(Node node, long positionBytes, int lengthBytes, int bits) {
-    int end = starts[count] + roundUp(lengthBytes);
-    if (count == MAX_PIECES || end > buffer.byteSize()) {
+  boolean add(Node node, long positionBytes, int lengthBytes, int kind) {
+    long end = starts[count] + block.roundUp(lengthBytes);
+    // Not by the size of the buffer: which one it is depends on the count of threads.
+    long limit = count == 0 ? buffer.byteSize() : Math.max(USUAL_BYTES, starts[1]);
+    if (count == MAX_PIECES || end > limit) {
       return false;
     }
     nodes[count] = node;
     positions[count] = positionBytes;
     lengths[count] = lengthBytes;
-    chunkBits[count] = bits;
+    kinds[count] = kind;
     count++;
-    starts[count] = end;
+    starts[count] = (int) end;
     return true;
-  }
-
-  private static int roundUp(int bytes) {
-    return bytes + BLOCK_BYTES - 1 & -BLOCK_BYTES;
   }
 
   void clear() {
     count = 0;
   }
 
-  /** Reads and hashes all pieces. */
+  /** Reads and works on all pieces. */
   @Override
-  public Batch call() throws IOException {
+  public @Nullable Void call() throws IOException {
     for (int first = 0; first < count; ) {
       int next = first + 1;
       while (next < count && nodes[next] == nodes[first]) {
@@ -79,14 +76,12 @@ final class Batch implements Callable<Batch> {
       readPieces(first, next);
       first = next;
     }
-    MessageDigest sha256 = Sha256.newDigest();
-    for (int i = 0; i < count; i++) {
-      if (!isInline(i)) {
-        hash(sha256, i);
-      }
-    }
-    return this;
+    work();
+    return null;
   }
+
+  /** Works on what was read. */
+  abstract void work() throws IOException;
 
   /** Reads pieces of one file. */
   private void readPieces(int first, int next) throws IOException {
@@ -106,21 +101,6 @@ final class Batch implements Callable<Batch> {
       }
       file.checkUnchanged();
     }
-  }
-
-  private void hash(MessageDigest sha256, int piece) {
-    MemorySegment blocks = blocks(piece);
-    isZero[piece] = isZero(blocks);
-    if (isZero[piece]) {
-      return;
-    }
-    Sha256.update(sha256, blocks);
-    try {
-      sha256.digest(digest, 0, digest.length);
-    } catch (DigestException e) {
-      throw new AssertionError("32 bytes are enough for a SHA-256", e);
-    }
-    DigestIndex.toLongs(digest, digests, digestAt(piece));
   }
 
   /** Whether {@code bytes}, at least one, are all zeros. */
@@ -150,27 +130,8 @@ final class Batch implements Callable<Batch> {
     return lengths[piece];
   }
 
-  boolean isInline(int piece) {
-    return chunkBits[piece] == INLINE;
-  }
-
-  /** The size of the chunks of its file as a power of two. */
-  int chunkBits(int piece) {
-    return chunkBits[piece];
-  }
-
-  /** Whether a chunk has nothing but zeros. */
-  boolean isZero(int piece) {
-    return isZero[piece];
-  }
-
-  /** The digests of all chunks; that of {@code piece} starts at {@link #digestAt}. */
-  long[] digests() {
-    return digests;
-  }
-
-  int digestAt(int piece) {
-    return piece * DigestIndex.DIGEST_LONGS;
+  int kind(int piece) {
+    return kinds[piece];
   }
 
   /** The bytes of a piece. */

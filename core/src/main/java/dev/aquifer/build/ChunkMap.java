@@ -9,33 +9,35 @@ import java.util.Arrays;
 final class ChunkMap {
   static final long HOLE = -1;
 
-  /** Blocks have 2^12 bytes. */
+  /** Blocks of blobs have 2^12 bytes. */
   static final int BLOCK_BITS = 12;
 
   /** Five bits on disk say by how many powers of two a chunk is larger than a block. */
-  static final int MAX_CHUNK_BITS = BLOCK_BITS + 31;
+  private static final int MAX_BITS_MORE = 31;
 
   private static final int BLOB_SHIFT = 48;
 
+  private final BlockSize block;
   private int chunkBits;
   private long[] addresses;
 
-  private ChunkMap(int chunkBits, long[] addresses) {
+  private ChunkMap(BlockSize block, int chunkBits, long[] addresses) {
+    this.block = block;
     this.chunkBits = chunkBits;
     this.addresses = addresses;
   }
 
   /** A map of holes. */
-  static ChunkMap holes(long sizeBytes, int chunkBits) {
+  static ChunkMap holes(long sizeBytes, int chunkBits, BlockSize block) {
     long[] addresses = new long[Math.toIntExact(count(sizeBytes, chunkBits))];
     Arrays.fill(addresses, HOLE);
-    return new ChunkMap(chunkBits, addresses);
+    return new ChunkMap(block, chunkBits, addresses);
   }
 
   /** The map of a file that is one hole: as few entries as can be. */
-  static ChunkMap hole(long sizeBytes) {
-    int bits = Math.max(BLOCK_BITS, 64 - Long.numberOfLeadingZeros(sizeBytes - 1));
-    return holes(sizeBytes, Math.min(bits, MAX_CHUNK_BITS));
+  static ChunkMap hole(long sizeBytes, BlockSize block) {
+    int bits = Math.max(block.bits(), 64 - Long.numberOfLeadingZeros(sizeBytes - 1));
+    return holes(sizeBytes, Math.min(bits, block.bits() + MAX_BITS_MORE), block);
   }
 
   private static long count(long sizeBytes, int chunkBits) {
@@ -72,7 +74,9 @@ final class ChunkMap {
 
   /** Makes chunks as large as the data's neighbourhood allows, so that the map gets shorter. */
   void merge() {
-    while (addresses.length > 1 && chunkBits < MAX_CHUNK_BITS && pairsAreNeighbours()) {
+    while (addresses.length > 1
+        && chunkBits < block.bits() + MAX_BITS_MORE
+        && pairsAreNeighbours()) {
       long[] merged = new long[(addresses.length + 1) / 2];
       for (int i = 0; i < merged.length; i++) {
         merged[i] = addresses[2 * i];
@@ -83,7 +87,7 @@ final class ChunkMap {
   }
 
   private boolean pairsAreNeighbours() {
-    long step = 1L << chunkBits - BLOCK_BITS;
+    long step = 1L << chunkBits - block.bits();
     for (int i = 0; i + 1 < addresses.length; i += 2) {
       long first = addresses[i];
       long wanted = first == HOLE ? HOLE : first + step;

@@ -2,10 +2,7 @@ package dev.aquifer.build;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,25 +16,16 @@ final class Chunker {
   /** The image's own blob in chunk addresses; earlier images' blobs have higher numbers. */
   static final int OWN_BLOB = 0;
 
-  private static final int BATCH_BYTES = 1 << 20;
-
-  /** Chunks of huge files have up to 64 MiB each. */
-  private static final long MAX_IN_FLIGHT_BYTES = 256 << 20;
+  /** Files up to this size are opened by the pool alone. */
+  private static final int SMALL_BYTES = 1 << 20;
 
   private final SourceTree source;
   private final Spool spool;
   private final DigestIndex index;
   private final BlobWriter blob;
   private final BuildOptions options;
-  private final ExecutorService pool;
-  private final Arena arena;
-  private final int maxInFlight;
-  private final Deque<Batch> idle = new ArrayDeque<>();
-  private final Deque<Future<Batch>> inFlight = new ArrayDeque<>();
-  private long inFlightBytes;
+  private final BatchLine<ChunkBatch> line;
   private final DataCount count;
-
-  private Batch current;
 
   /** The file whose chunks come at present. */
   private @Nullable Node open;
@@ -56,17 +44,15 @@ final class Chunker {
     this.index = index;
     this.blob = blob;
     this.options = options;
-    this.pool = pool;
-    this.arena = arena;
-    this.maxInFlight = options.threads() + 2;
     this.count = count;
-    this.current = newBatch(BATCH_BYTES);
-  }
-
-  private Batch newBatch(long sizeBytes) {
-    long blocks = Math.ceilDiv(sizeBytes, 1L << ChunkMap.BLOCK_BITS);
-    return new Batch(
-        source, arena.allocate(Math.max(blocks << ChunkMap.BLOCK_BITS, BATCH_BYTES), 64));
+    this.line =
+        new BatchLine<>(
+            pool,
+            options.threads(),
+            arena,
+            BlockSize.USUAL,
+            buffer -> new ChunkBatch(source::open, buffer),
+            this::take);
   }
 
   /** Sets layout and data of every regular file of {@code tree}. */
@@ -78,10 +64,7 @@ final class Chunker {
         read(node);
       }
     }
-    submit();
-    while (!inFlight.isEmpty()) {
-      takeOldest();
-    }
+    line.finish();
     finishFile();
   }
 
@@ -89,11 +72,11 @@ final class Chunker {
     long size = file.sizeBytes();
     if (size <= options.inlineMaxBytes()) {
       file.layout = Node.Layout.FLAT_INLINE;
-      add(file, 0, (int) size, Batch.INLINE);
+      line.add(file, 0, (int) size, ChunkBatch.INLINE);
       return;
     }
     file.layout = Node.Layout.CHUNK_BASED;
-    if (size <= BATCH_BYTES) {
+    if (size <= SMALL_BYTES) {
       addChunks(file, 0, size, options.dedupeChunkBits());
       return;
     }
@@ -143,61 +126,23 @@ final class Chunker {
   private void addChunks(Node file, long start, long end, int chunkBits) throws IOException {
     for (long at = start; at < end; ) {
       int length = (int) Math.min(end - at, 1L << chunkBits);
-      add(file, at, length, chunkBits);
+      line.add(file, at, length, chunkBits);
       at += length;
     }
   }
 
-  private void add(Node file, long positionBytes, int lengthBytes, int chunkBits)
-      throws IOException {
-    if (current.add(file, positionBytes, lengthBytes, chunkBits)) {
-      return;
-    }
-    submit();
-    current = idleBatch(lengthBytes);
-    if (!current.add(file, positionBytes, lengthBytes, chunkBits)) {
-      throw new AssertionError("an empty batch has no room for " + lengthBytes + " bytes");
-    }
-  }
-
-  private Batch idleBatch(int lengthBytes) {
-    for (Batch batch : idle) {
-      if (batch.capacityBytes() >= lengthBytes) {
-        idle.remove(batch);
-        batch.clear();
-        return batch;
-      }
-    }
-    return newBatch(lengthBytes);
-  }
-
-  private void submit() throws IOException {
-    if (current.count() > 0) {
-      inFlight.add(pool.submit(current));
-      inFlightBytes += current.capacityBytes();
-    } else {
-      idle.add(current);
-    }
-    while (inFlight.size() >= maxInFlight || inFlightBytes > MAX_IN_FLIGHT_BYTES) {
-      takeOldest();
-    }
-  }
-
-  private void takeOldest() throws IOException {
-    Batch batch = Waiting.on(inFlight.remove());
-    inFlightBytes -= batch.capacityBytes();
+  private void take(ChunkBatch batch) throws IOException {
     for (int piece = 0; piece < batch.count(); piece++) {
-      if (batch.isInline(piece)) {
+      if (batch.kind(piece) == ChunkBatch.INLINE) {
         batch.node(piece).spooledAt = spool.append(batch.bytes(piece));
         count.inline += batch.lengthBytes(piece);
       } else {
         place(batch, piece);
       }
     }
-    idle.add(batch);
   }
 
-  private void place(Batch batch, int piece) throws IOException {
+  private void place(ChunkBatch batch, int piece) throws IOException {
     if (batch.isZero(piece)) {
       return;
     }
@@ -211,7 +156,7 @@ final class Chunker {
     } else {
       count.reused(ChunkMap.blob(address), batch.lengthBytes(piece));
     }
-    ChunkMap chunks = chunks(batch.node(piece), batch.chunkBits(piece));
+    ChunkMap chunks = chunks(batch.node(piece), batch.kind(piece));
     chunks.set((int) (batch.positionBytes(piece) >>> chunks.chunkBits()), address);
   }
 
@@ -222,7 +167,7 @@ final class Chunker {
     }
     ChunkMap chunks = file.chunks;
     if (chunks == null) {
-      chunks = ChunkMap.holes(file.sizeBytes(), chunkBits);
+      chunks = ChunkMap.holes(file.sizeBytes(), chunkBits, BlockSize.USUAL);
       file.chunks = chunks;
     }
     return chunks;

@@ -23,7 +23,6 @@ import java.util.List;
  * </table>
  */
 final class DirectoryBlocks {
-  private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
   private static final int ENTRY_BYTES = 12;
   private static final byte[] SELF = {'.'};
   private static final byte[] PARENT = {'.', '.'};
@@ -34,9 +33,11 @@ final class DirectoryBlocks {
   /** Index of the first name of each block, and the count of names at the end. */
   private final int[] starts;
 
+  private final int blockBytes;
   private final int lastBlockBytes;
 
-  DirectoryBlocks(Node.Directory directory) {
+  DirectoryBlocks(Node.Directory directory, BlockSize block) {
+    this.blockBytes = block.bytes();
     int count = directory.names.length;
     names = new byte[count + 2][];
     nodes = new Node[count + 2];
@@ -60,10 +61,10 @@ final class DirectoryBlocks {
       }
     }
     List<Integer> blockStarts = new ArrayList<>();
-    int used = BLOCK_BYTES;
+    int used = blockBytes;
     for (int i = 0; i < names.length; i++) {
       int length = ENTRY_BYTES + names[i].length;
-      if (used + length > BLOCK_BYTES) {
+      if (used + length > blockBytes) {
         blockStarts.add(i);
         used = 0;
       }
@@ -86,7 +87,7 @@ final class DirectoryBlocks {
 
   /** The size of the directory: whole blocks, and the bytes that are used of the last. */
   long sizeBytes() {
-    return (count() - 1L) * BLOCK_BYTES + lastBlockBytes;
+    return (count() - 1L) * blockBytes + lastBlockBytes;
   }
 
   /** Writes block {@code index} to zeroed memory of one block, or of what the last one needs. */

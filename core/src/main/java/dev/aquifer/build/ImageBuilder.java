@@ -12,9 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.ExecutorService;
 
 /**
  * Builds images: {@link TreeReader}, {@link Chunker} and {@link BlobWriter}, {@link ImagePlan},
@@ -58,38 +56,6 @@ public final class ImageBuilder {
     }
   }
 
-  private static ThreadPoolExecutor pool(int threads) {
-    return new ThreadPoolExecutor(
-        threads,
-        threads,
-        0,
-        TimeUnit.SECONDS,
-        new LinkedBlockingQueue<>(),
-        Thread.ofPlatform().daemon().name("aquifer-build-", 1).factory());
-  }
-
-  /**
-   * Waits until no task runs. They are not interrupted, since that would close the files that they
-   * read; what has not begun is dropped.
-   */
-  private static void end(ThreadPoolExecutor pool) {
-    pool.getQueue().clear();
-    pool.shutdown();
-    boolean interrupted = false;
-    boolean ended = false;
-    while (!ended) {
-      try {
-        // Each task is short.
-        ended = pool.awaitTermination(1, TimeUnit.MINUTES);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
   private BuildResult build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(layout.scratch("spool"))) {
       Tree tree = TreeReader.read(source, spool, options.xattrs(), layout.key());
@@ -119,7 +85,8 @@ public final class ImageBuilder {
   private record Data(ReusedBlobs reused, DataCount count, Path object, BlobWriter.Written own) {}
 
   private Data readData(Tree tree, Spool spool) throws IOException {
-    ThreadPoolExecutor pool = pool(options.threads());
+    WorkerPool workers = WorkerPool.start(options.threads());
+    ExecutorService pool = workers.executor();
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
     Arena arena = Arena.ofShared();
     Path object = layout.scratch("object");
@@ -130,7 +97,7 @@ public final class ImageBuilder {
       new Chunker(source, spool, index, blob, options, pool, arena, count).run(tree);
       return new Data(reused, count, object, blob.finish());
     } finally {
-      end(pool);
+      workers.end();
       arena.close();
     }
   }
@@ -207,14 +174,16 @@ public final class ImageBuilder {
     Sha256 digest;
     Sha256 spooled = spool.finish();
     try (OutputFile output = OutputFile.create(file)) {
-      digest = ImageWriter.write(plan, spool, spooled, deviceOfBlob, options, output);
+      digest =
+          ImageWriter.write(
+              plan, spool, spooled, deviceOfBlob, options.volumeName(), options.uuid(), output);
     }
     ImageChecker.check(plan, spool, deviceOfBlob, file);
     return layout.add(
         file,
         ImageManifest.BOOTSTRAP_TYPE,
         digest,
-        plan.blocks() * ImagePlan.BLOCK_BYTES,
+        plan.blocks() << BlockSize.USUAL.bits(),
         Map.of());
   }
 

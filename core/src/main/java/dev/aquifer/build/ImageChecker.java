@@ -14,10 +14,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * Reads a bootstrap back through the reader and compares it with what was planned: the checksum of
- * the superblock, device slots, every inode with all its fields, every name of every directory, the
- * count of extended attributes, targets of links, inline data, and where every chunk lies. The data
- * in blobs is not read again: its digests were made from what was written.
+ * Reads an image's metadata back through the reader and compares it with what was planned: the
+ * checksum of the superblock, device slots, every inode with all its fields, every name of every
+ * directory, the count of extended attributes, targets of links, inline data, and where every chunk
+ * and cluster lies. The data itself is not read again.
  */
 final class ImageChecker {
   private final ImagePlan plan;
@@ -49,7 +49,7 @@ final class ImageChecker {
               spool,
               deviceOfBlob,
               Image.open(source),
-              arena.allocate(2L * ImagePlan.BLOCK_BYTES))
+              arena.allocate(2L * BlockSize.MAX_BYTES))
           .check();
     }
   }
@@ -94,8 +94,62 @@ final class ImageChecker {
       checkNames(directory, image.directory(inode));
     } else if (node.chunks != null) {
       checkChunks(node, node.chunks, inode);
+    } else if (node.clusters != null) {
+      checkClusters(node, node.clusters, inode);
+    } else if (node.stat().isRegular()) {
+      checkFlat(node, inode);
     } else if (node.spooledAt != Node.NOWHERE) {
-      checkSpooled(node, image.open(inode));
+      checkSpooled(node, image.open(inode), 0, (int) node.sizeBytes());
+    }
+  }
+
+  private void checkFlat(Node node, Inode inode) throws IOException {
+    long size = node.sizeBytes();
+    int tail = plan.inlineBytes(node);
+    if (size > tail) {
+      Extent extent = image.map(inode, 0);
+      require(
+          extent instanceof Extent.Plain plain
+              && plain.device() == 0
+              && plain.addressBytes() == node.startBlock << plan.frame().block().bits()
+              && plain.lengthBytes() >= size - tail,
+          node);
+    }
+    if (tail > 0) {
+      checkSpooled(node, image.open(inode), size - tail, tail);
+    }
+  }
+
+  private void checkClusters(Node node, Clusters clusters, Inode inode) throws IOException {
+    int blockBits = plan.frame().block().bits();
+    long address = clusters.firstBlock() << blockBits;
+    for (int i = 0; i < clusters.count(); i++) {
+      long start = clusters.start(i);
+      long end = i + 1 < clusters.count() ? clusters.start(i + 1) : node.sizeBytes();
+      long stored = (long) clusters.blocks(i) << blockBits;
+      Extent extent = image.map(inode, start);
+      boolean isRight =
+          switch (extent) {
+            case Extent.Hole _ -> false;
+            case Extent.Plain plain ->
+                !clusters.isEncoded(i)
+                    && plain.lengthBytes() >= end - start
+                    && (stored == 0 || plain.addressBytes() == address);
+            case Extent.Encoded encoded ->
+                clusters.isEncoded(i)
+                    && encoded.skipBytes() == 0
+                    && encoded.decodedBytes() == end - start
+                    && (stored == 0
+                        ? encoded.storedBytes() == clusters.inlineBytes()
+                        : encoded.addressBytes() == address && encoded.storedBytes() == stored);
+            case Extent.Fragment fragment ->
+                clusters.hasFragment()
+                    && i == clusters.count() - 1
+                    && fragment.lengthBytes() == end - start
+                    && fragment.packedOffsetBytes() == clusters.fragmentAt();
+          };
+      require(isRight, node);
+      address += stored;
     }
   }
 
@@ -113,12 +167,12 @@ final class ImageChecker {
     require(count[0] == node.names.length, node);
   }
 
-  private void checkSpooled(Node node, ByteSource data) throws IOException {
-    int length = (int) node.sizeBytes();
+  private void checkSpooled(Node node, ByteSource data, long position, int length)
+      throws IOException {
     MemorySegment expected = planned.asSlice(0, length);
-    MemorySegment found = planned.asSlice(ImagePlan.BLOCK_BYTES, length);
+    MemorySegment found = planned.asSlice(BlockSize.MAX_BYTES, length);
     spool.read(node.spooledAt, length, expected, 0);
-    data.read(0, found);
+    data.read(position, found);
     require(expected.mismatch(found) < 0, node);
   }
 
@@ -144,7 +198,7 @@ final class ImageChecker {
               address != ChunkMap.HOLE
                   && plain.device() == deviceOfBlob[ChunkMap.blob(address)]
                   && plain.addressBytes() + (at - plain.fileOffsetBytes())
-                      == (ChunkMap.block(address) << ChunkMap.BLOCK_BITS)
+                      == (ChunkMap.block(address) << plan.frame().block().bits())
                           + (at & (1L << chunks.chunkBits()) - 1);
           case Extent.Encoded _, Extent.Fragment _ -> false;
         };
@@ -165,7 +219,7 @@ final class ImageChecker {
 
   private CorruptDataException wrong(String what) {
     return new CorruptDataException(
-        "%s: %s: the bootstrap read back is not what was written: please report this"
+        "%s: %s: the metadata read back is not what was written: please report this"
             .formatted(image.name(), what));
   }
 }

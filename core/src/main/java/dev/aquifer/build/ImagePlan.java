@@ -1,9 +1,7 @@
 package dev.aquifer.build;
 
 import dev.aquifer.image.DataLayout;
-import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Inode;
-import dev.aquifer.image.Superblock;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -13,19 +11,21 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where everything lies in the bootstrap, decided before its first byte is written.
+ * Where everything lies in an image's metadata, decided before its first byte is written. After the
+ * head, see {@link Frame}:
  *
  * <pre>
- * byte 0     1024         1152            rootNid * 32
- *  | nothing | superblock | device slots | inodes, the root first | shared xattrs | blocks of flat data |
+ *  | inodes, the root first | shared xattrs | blocks of directories and long links |
  * </pre>
  *
- * Behind each inode lie its attributes and then its chunk indexes or what of its data is inline.
+ * Behind each inode lie its attributes and then its chunk indexes, its index of clusters, or what
+ * of its data is inline.
  */
 final class ImagePlan {
-  static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
-  static final int DEVICES_AT = Superblock.POSITION_BYTES + Superblock.SIZE_BYTES;
   private static final int CHUNK_INDEX_BYTES = DataLayout.ChunkBased.INDEX_BYTES;
+
+  /** Chunk indexes, and the header of an index of clusters, are at multiples of this. */
+  private static final long MAP_ALIGNMENT = 8;
 
   /** The root's nid must fit in 16 bits. */
   static final int MAX_DEVICES = 10_000;
@@ -35,6 +35,14 @@ final class ImagePlan {
   private final Tree tree;
   private final List<Device> devices;
   private final @Nullable Instant timestamp;
+  private final Frame frame;
+  private final BlockSize block;
+  private final Encoding encoding;
+
+  /** The inodes of the tree, and after them the packed inode, if there is one. */
+  private final List<Node> nodes;
+
+  private final @Nullable Node packed;
 
   private long epochSeconds;
   private int epochNanos;
@@ -45,21 +53,52 @@ final class ImagePlan {
   private List<Node> byNid = List.of();
   private final List<Node> flat = new ArrayList<>();
 
-  private ImagePlan(Tree tree, List<Device> devices, @Nullable Instant timestamp) {
+  private ImagePlan(
+      Tree tree,
+      List<Device> devices,
+      @Nullable Instant timestamp,
+      Frame frame,
+      Encoding encoding,
+      @Nullable Node packed) {
     this.tree = tree;
     this.devices = devices;
     this.timestamp = timestamp;
+    this.frame = frame;
+    this.block = frame.block();
+    this.encoding = encoding;
+    this.packed = packed;
+    this.nodes = new ArrayList<>(tree.nodes());
+    if (packed != null) {
+      nodes.add(packed);
+    }
   }
 
   /**
-   * Plans the image of {@code tree}, whose regular files have their data placed.
+   * Plans the bootstrap of {@code tree}, whose regular files have their data placed on devices.
    *
    * @param devices the device slots
    * @param timestamp the modification time of all files, or null
    */
   static ImagePlan of(Tree tree, List<Device> devices, @Nullable Instant timestamp)
       throws IOException {
-    ImagePlan plan = new ImagePlan(tree, devices, timestamp);
+    return of(tree, devices, timestamp, Frame.bootstrap(devices.size()), Encoding.PLAIN, null);
+  }
+
+  /**
+   * Plans an image of {@code tree}, whose regular files have their data placed.
+   *
+   * @param encoding how regular files were encoded
+   * @param packed the packed inode, or null for none
+   */
+  static ImagePlan of(
+      Tree tree,
+      List<Device> devices,
+      @Nullable Instant timestamp,
+      Frame frame,
+      Encoding encoding,
+      @Nullable Node packed)
+      throws IOException {
+    ImagePlan plan = new ImagePlan(tree, devices, timestamp, frame, encoding, packed);
     plan.chooseEpoch();
     plan.placeInodes();
     plan.placeBlocks();
@@ -73,7 +112,6 @@ final class ImagePlan {
       epochNanos = timestamp.getNano();
       return;
     }
-    List<Node> nodes = tree.nodes();
     // Seconds in the upper 34 bits and nanoseconds below: from 1698 to 2242, enough for a choice.
     long[] times = new long[nodes.size()];
     for (int i = 0; i < times.length; i++) {
@@ -100,21 +138,18 @@ final class ImagePlan {
 
   private void placeInodes() {
     sharedXattrsBytes = tree.xattrs().share();
-    Slots slots = new Slots(DEVICES_AT + (long) devices.size() * DeviceSlot.SIZE_BYTES);
-    for (Node node : tree.nodes()) {
+    Slots slots = new Slots(frame.inodesAt(), block);
+    for (Node node : nodes) {
       if (node instanceof Node.Directory directory) {
-        directory.sizeBytes = new DirectoryBlocks(directory).sizeBytes();
+        directory.sizeBytes = new DirectoryBlocks(directory, block).sizeBytes();
       }
       node.isExtended = needsExtended(node);
       chooseLayout(node);
-      long position =
-          node.layout == Node.Layout.CHUNK_BASED
-              ? slots.place(chunkIndexOffset(node) + chunkIndexBytes(node), 0)
-              : slots.place(headBytes(node), inlineBytes(node));
-      node.nid = position / Inode.SLOT_BYTES;
+      long position = slots.place(mapOffset(node) + mapBytes(node), inlineBytes(node));
+      node.nid = (position - frame.metaBytes()) / Inode.SLOT_BYTES;
     }
     sharedXattrsAt = slots.endBytes();
-    byNid = new ArrayList<>(tree.nodes());
+    byNid = new ArrayList<>(nodes);
     byNid.sort(Comparator.comparingLong(node -> node.nid));
   }
 
@@ -135,13 +170,13 @@ final class ImagePlan {
         if (node.layout == Node.Layout.CHUNK_BASED) {
           hasChunks = true;
           if (node.chunks == null) {
-            node.chunks = ChunkMap.hole(size);
+            node.chunks = ChunkMap.hole(size, block);
           }
         }
       }
       case DIRECTORY, SYMBOLIC_LINK -> {
-        int tail = (int) (size % BLOCK_BYTES);
-        boolean fits = tail > 0 && headBytes(node) + tail <= BLOCK_BYTES;
+        int tail = block.tail(size);
+        boolean fits = tail > 0 && headBytes(node) + tail <= block.bytes();
         node.layout = fits ? Node.Layout.FLAT_INLINE : Node.Layout.FLAT_PLAIN;
         if (flatBlocks(node) > 0) {
           flat.add(node);
@@ -157,30 +192,40 @@ final class ImagePlan {
         + (long) node.xattrs.bodyBytes();
   }
 
-  /** Length of the data right after the inode. */
-  static int inlineBytes(Node node) {
-    return node.layout == Node.Layout.FLAT_INLINE ? (int) (node.sizeBytes() % BLOCK_BYTES) : 0;
+  /** Length of the data right after the inode and its map. */
+  int inlineBytes(Node node) {
+    if (node.clusters != null) {
+      return node.clusters.inlineBytes();
+    }
+    return node.layout == Node.Layout.FLAT_INLINE ? block.tail(node.sizeBytes()) : 0;
   }
 
-  /** Count of the blocks of flat data elsewhere in the bootstrap. */
-  static long flatBlocks(Node node) {
+  /** Count of the blocks of a directory or link elsewhere in the metadata. */
+  long flatBlocks(Node node) {
     return node.layout == Node.Layout.FLAT_INLINE
-        ? node.sizeBytes() / BLOCK_BYTES
-        : Math.ceilDiv(node.sizeBytes(), (long) BLOCK_BYTES);
+        ? node.sizeBytes() >>> block.bits()
+        : block.count(node.sizeBytes());
   }
 
-  /** Where a chunk-based inode has its chunk indexes, from its start. */
-  static long chunkIndexOffset(Node node) {
-    return headBytes(node) + CHUNK_INDEX_BYTES - 1 & -CHUNK_INDEX_BYTES;
+  /** Where an inode has its chunk indexes or its index of clusters, from its start. */
+  static long mapOffset(Node node) {
+    long head = headBytes(node);
+    return node.chunks != null || node.clusters != null
+        ? head + MAP_ALIGNMENT - 1 & -MAP_ALIGNMENT
+        : head;
   }
 
-  private static long chunkIndexBytes(Node node) {
+  /** The length of what is at {@link #mapOffset}. */
+  long mapBytes(Node node) {
+    if (node.clusters != null) {
+      return new ClusterIndex(node, node.clusters, encoding).sizeBytes(mapOffset(node));
+    }
     return node.chunks == null ? 0 : (long) CHUNK_INDEX_BYTES * node.chunks.count();
   }
 
   private void placeBlocks() throws IOException {
-    tree.xattrs().moveShared(sharedXattrsAt % BLOCK_BYTES);
-    blocks = Math.ceilDiv(sharedXattrsAt + sharedXattrsBytes, (long) BLOCK_BYTES);
+    tree.xattrs().moveShared(block.tail(sharedXattrsAt));
+    blocks = block.count(sharedXattrsAt + sharedXattrsBytes);
     for (Node node : flat) {
       // A link's target stays known by its place in the spool.
       node.startBlock = blocks;
@@ -192,8 +237,8 @@ final class ImagePlan {
     }
     if (all > MAX_BLOCKS) {
       throw new IOException(
-          "the image would address %d blocks of 4 KiB in its bootstrap and blobs: expected at most %d"
-              .formatted(all, MAX_BLOCKS));
+          "the image would address %d blocks of %d bytes in its metadata and blobs: expected at most %d"
+              .formatted(all, block.bytes(), MAX_BLOCKS));
     }
   }
 
@@ -227,9 +272,22 @@ final class ImagePlan {
     return sharedXattrsAt;
   }
 
-  /** Size of the bootstrap in blocks. */
+  /** Size of the bootstrap, or of the whole image with its data, in blocks. */
   long blocks() {
     return blocks;
+  }
+
+  Frame frame() {
+    return frame;
+  }
+
+  Encoding encoding() {
+    return encoding;
+  }
+
+  /** The inode that has the fragments; null for none. */
+  @Nullable Node packed() {
+    return packed;
   }
 
   List<Device> devices() {
@@ -240,7 +298,7 @@ final class ImagePlan {
     return tree;
   }
 
-  /** All inodes as they lie in the bootstrap. */
+  /** All inodes as they lie in the image. */
   List<Node> byNid() {
     return byNid;
   }

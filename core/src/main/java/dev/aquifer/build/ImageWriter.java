@@ -8,18 +8,21 @@ import dev.aquifer.image.Superblock;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** Writes the bootstrap that an {@link ImagePlan} describes, front to back. */
+/** Writes the metadata that an {@link ImagePlan} describes, front to back. */
 final class ImageWriter {
   private static final long NO_BLOCK = 0xffffffffL;
   private static final int INDEXES_AT_ONCE = 4096;
+  private static final int MAX_AT_ONCE = 64 << 10;
 
   private final ImagePlan plan;
+  private final BlockSize block;
 
   /** Null in a rehearsal: nothing is written, and the spool's bytes are left out. */
   private final @Nullable Spool spool;
@@ -27,8 +30,9 @@ final class ImageWriter {
   private final int[] deviceOfBlob;
   private final String volumeName;
   private final UUID uuid;
-  private final BootstrapOutput output;
+  private final @Nullable OutputFile file;
 
+  private MetadataOutput output;
   private long serial;
 
   private ImageWriter(
@@ -37,63 +41,92 @@ final class ImageWriter {
       int[] deviceOfBlob,
       String volumeName,
       UUID uuid,
-      BootstrapOutput output) {
+      @Nullable OutputFile file) {
     this.plan = plan;
+    this.block = plan.frame().block();
     this.spool = spool;
     this.deviceOfBlob = deviceOfBlob;
     this.volumeName = volumeName;
     this.uuid = uuid;
-    this.output = output;
+    this.file = file;
+    this.output = new MetadataOutput(file, block, 0);
   }
 
   /**
-   * Writes the bootstrap to {@code file}.
+   * Writes the metadata to {@code file}.
    *
-   * @param spoolDigest the digest of all that is in {@code spool}
+   * @param data the digest of all data that is not metadata: at least of what is in {@code spool}
    * @param deviceOfBlob the device id of each blob number in chunk addresses
-   * @return the bootstrap's digest
+   * @param uuid the file system's UUID, or null to derive it from the content
+   * @return the digest of what was written
    */
   static Sha256 write(
       ImagePlan plan,
       Spool spool,
-      Sha256 spoolDigest,
+      Sha256 data,
       int[] deviceOfBlob,
-      BuildOptions options,
+      String volumeName,
+      @Nullable UUID uuid,
       OutputFile file)
       throws IOException {
-    UUID uuid = options.uuid();
-    if (uuid == null) {
-      uuid = uuidOf(rehearse(plan, deviceOfBlob, options), spoolDigest);
+    UUID chosen = uuid;
+    if (chosen == null) {
+      Sha256 metadata =
+          new ImageWriter(plan, null, deviceOfBlob, volumeName, new UUID(0, 0), null).write();
+      chosen = uuidOf(metadata, data);
     }
-    try (BootstrapOutput output = new BootstrapOutput(file)) {
-      return new ImageWriter(plan, spool, deviceOfBlob, options.volumeName(), uuid, output).write();
-    }
-  }
-
-  /** The digest of all metadata; with the spool's it stands for the whole content. */
-  private static Sha256 rehearse(ImagePlan plan, int[] deviceOfBlob, BuildOptions options)
-      throws IOException {
-    try (BootstrapOutput output = new BootstrapOutput(null)) {
-      return new ImageWriter(plan, null, deviceOfBlob, options.volumeName(), new UUID(0, 0), output)
-          .write();
-    }
+    return new ImageWriter(plan, spool, deviceOfBlob, volumeName, chosen, file).write();
   }
 
   /** A UUID of version 8: its other bits are the first of a digest. */
-  private static UUID uuidOf(Sha256 metadata, Sha256 spooled) {
-    byte[] both = new byte[2 * Sha256.SIZE_BYTES];
-    System.arraycopy(metadata.bytes(), 0, both, 0, Sha256.SIZE_BYTES);
-    System.arraycopy(spooled.bytes(), 0, both, Sha256.SIZE_BYTES, Sha256.SIZE_BYTES);
-    MemorySegment digest = MemorySegment.ofArray(Sha256.hash(both).bytes());
+  private static UUID uuidOf(Sha256 metadata, Sha256 data) {
+    MemorySegment digest = MemorySegment.ofArray(both(metadata, data).bytes());
     return new UUID(
         LittleEndian.u64(digest, 0) & ~0xf000L | 0x8000L,
         LittleEndian.u64(digest, 8) >>> 2 | 1L << 63);
   }
 
+  /** A digest that stands for two. */
+  static Sha256 both(Sha256 first, Sha256 second) {
+    byte[] both = new byte[2 * Sha256.SIZE_BYTES];
+    System.arraycopy(first.bytes(), 0, both, 0, Sha256.SIZE_BYTES);
+    System.arraycopy(second.bytes(), 0, both, Sha256.SIZE_BYTES, Sha256.SIZE_BYTES);
+    return Sha256.hash(both);
+  }
+
   private Sha256 write() throws IOException {
+    try {
+      writeHead();
+      if (!plan.frame().isSingle()) {
+        writeInodes();
+        return output.finish();
+      }
+      output.padTo(plan.frame().dataBlock() << block.bits());
+      Sha256 head = output.finish();
+      output.close();
+      output = new MetadataOutput(file, block, plan.frame().metaBytes());
+      writeInodes();
+      return both(head, output.finish());
+    } finally {
+      output.close();
+    }
+  }
+
+  private void writeHead() throws IOException {
     output.padTo(Superblock.POSITION_BYTES);
     writeSuperblock(output.next(Superblock.SIZE_BYTES));
-    writeDevices();
+    byte[] configs = plan.encoding().configs();
+    if (configs.length > 0) {
+      MemorySegment.copy(
+          configs, 0, output.next(configs.length), ValueLayout.JAVA_BYTE, 0, configs.length);
+    }
+    if (!plan.devices().isEmpty()) {
+      output.padTo(plan.frame().devicesAt());
+      writeDevices();
+    }
+  }
+
+  private void writeInodes() throws IOException {
     for (Node node : plan.byNid()) {
       writeNode(node);
     }
@@ -102,11 +135,10 @@ final class ImageWriter {
       xattr.write(output.next(xattr.sizeBytes()), 0, spool);
     }
     for (Node node : plan.flat()) {
-      output.padTo(node.startBlock * ImagePlan.BLOCK_BYTES);
+      output.padTo(node.startBlock << block.bits());
       writeBlocks(node);
     }
-    output.padTo(plan.blocks() * ImagePlan.BLOCK_BYTES);
-    return output.finish();
+    output.padTo(plan.blocks() << block.bits());
   }
 
   /**
@@ -124,33 +156,40 @@ final class ImageWriter {
    * <tr><td>24</td><td>8</td><td>time of compact inodes in seconds</td></tr>
    * <tr><td>32</td><td>4</td><td>its nanoseconds</td></tr>
    * <tr><td>36</td><td>4</td><td>count of blocks</td></tr>
-   * <tr><td>40</td><td>4</td><td>block from which nids count: 0</td></tr>
+   * <tr><td>40</td><td>4</td><td>block from which nids count</td></tr>
    * <tr><td>44</td><td>4</td><td>block from which ids of shared attributes count</td></tr>
    * <tr><td>48</td><td>16</td><td>UUID</td></tr>
    * <tr><td>64</td><td>16</td><td>volume name</td></tr>
    * <tr><td>80</td><td>4</td><td>incompatible features</td></tr>
+   * <tr><td>84</td><td>2</td><td>algorithms, see {@link Encoding#algorithms}</td></tr>
    * <tr><td>86</td><td>2</td><td>count of device slots</td></tr>
    * <tr><td>88</td><td>2</td><td>where they are, in units of 128 bytes</td></tr>
+   * <tr><td>96</td><td>8</td><td>nid of the packed inode</td></tr>
    * </table>
    */
   private void writeSuperblock(MemorySegment dst) {
     int devices = plan.devices().size();
     LittleEndian.put32(dst, 0, Superblock.MAGIC);
     LittleEndian.put32(dst, 8, compatibleFeatures(plan));
-    LittleEndian.put8(dst, 12, ChunkMap.BLOCK_BITS);
+    LittleEndian.put8(dst, 12, block.bits());
     LittleEndian.put16(dst, 14, Math.toIntExact(plan.tree().root().nid));
     LittleEndian.put64(dst, 16, plan.byNid().size());
     LittleEndian.put64(dst, 24, plan.epochSeconds());
     LittleEndian.put32(dst, 32, plan.epochNanos());
     LittleEndian.put32(dst, 36, plan.blocks());
-    LittleEndian.put32(dst, 44, plan.sharedXattrsAt() / ImagePlan.BLOCK_BYTES);
+    LittleEndian.put32(dst, 40, plan.frame().metaBlock());
+    LittleEndian.put32(dst, 44, plan.sharedXattrsAt() >>> block.bits());
     putBigEndian(dst, 48, uuid.getMostSignificantBits());
     putBigEndian(dst, 56, uuid.getLeastSignificantBits());
     byte[] name = volumeName.getBytes(StandardCharsets.UTF_8);
     MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, 64, name.length);
     LittleEndian.put32(dst, 80, incompatibleFeatures(plan));
+    LittleEndian.put16(dst, 84, plan.encoding().algorithms());
     LittleEndian.put16(dst, 86, devices);
-    LittleEndian.put16(dst, 88, devices > 0 ? ImagePlan.DEVICES_AT / DeviceSlot.SIZE_BYTES : 0);
+    LittleEndian.put16(
+        dst, 88, devices > 0 ? (int) (plan.frame().devicesAt() / DeviceSlot.SIZE_BYTES) : 0);
+    Node packed = plan.packed();
+    LittleEndian.put64(dst, 96, packed == null ? 0 : packed.nid);
   }
 
   /** The features that a reader need not know. */
@@ -163,7 +202,8 @@ final class ImageWriter {
 
   /** The features that a reader must know. */
   static long incompatibleFeatures(ImagePlan plan) {
-    return (plan.hasChunks() ? Feature.CHUNKED_FILE.bit() : 0)
+    return plan.encoding().incompatibleFeatures()
+        | (plan.hasChunks() ? Feature.CHUNKED_FILE.bit() : 0)
         | (plan.devices().isEmpty() ? 0 : Feature.DEVICE_TABLE.bit());
   }
 
@@ -189,7 +229,8 @@ final class ImageWriter {
   }
 
   private void writeNode(Node node) throws IOException {
-    output.padTo(node.nid * Inode.SLOT_BYTES);
+    long position = plan.frame().position(node.nid);
+    output.padTo(position);
     serial++;
     if (node.isExtended) {
       writeExtended(node, output.next(Inode.EXTENDED_BYTES));
@@ -200,11 +241,30 @@ final class ImageWriter {
     if (xattrBytes > 0) {
       node.xattrs.write(output.next(xattrBytes), spool);
     }
+    output.padTo(position + ImagePlan.mapOffset(node));
     if (node.chunks != null) {
-      output.padTo(node.nid * Inode.SLOT_BYTES + ImagePlan.chunkIndexOffset(node));
       writeChunkIndexes(node.chunks);
-    } else {
-      writeInline(node);
+    } else if (node.clusters != null) {
+      writeClusterIndex(node, node.clusters);
+    }
+    writeInline(node);
+  }
+
+  private void writeClusterIndex(Node node, Clusters clusters) throws IOException {
+    int length = Math.toIntExact(plan.mapBytes(node));
+    ClusterIndex index = new ClusterIndex(node, clusters, plan.encoding());
+    if (length <= MAX_AT_ONCE) {
+      index.write(output.next(length), ImagePlan.mapOffset(node));
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment all = arena.allocate(length);
+      index.write(all, ImagePlan.mapOffset(node));
+      for (int done = 0; done < length; ) {
+        int step = Math.min(MAX_AT_ONCE, length - done);
+        MemorySegment.copy(all, done, output.next(step), 0, step);
+        done += step;
+      }
     }
   }
 
@@ -269,12 +329,15 @@ final class ImageWriter {
     LittleEndian.put32(dst, 20, serial);
   }
 
-  private static long union(Node node) {
+  private long union(Node node) {
     if (node.stat().isDevice()) {
       return node.stat().rdev();
     }
     if (node.chunks != null) {
-      return node.chunks.chunkBits() - (long) ChunkMap.BLOCK_BITS | DataLayout.ChunkBased.INDEXES;
+      return node.chunks.chunkBits() - (long) block.bits() | DataLayout.ChunkBased.INDEXES;
+    }
+    if (node.clusters != null) {
+      return node.clusters.blocks();
     }
     if (node.startBlock != Node.NOWHERE) {
       return node.startBlock;
@@ -304,27 +367,38 @@ final class ImageWriter {
   }
 
   private void writeInline(Node node) throws IOException {
-    int length = ImagePlan.inlineBytes(node);
+    int length = plan.inlineBytes(node);
     if (length == 0) {
       return;
     }
     MemorySegment dst = output.next(length);
     if (node instanceof Node.Directory directory) {
-      DirectoryBlocks blocks = new DirectoryBlocks(directory);
+      DirectoryBlocks blocks = new DirectoryBlocks(directory, block);
       blocks.write(blocks.count() - 1, dst);
     } else if (spool != null) {
-      spool.read(node.spooledAt, length, dst, 0);
+      spool.read(inlineAt(node), length, dst, 0);
     }
   }
 
+  private long inlineAt(Node node) {
+    if (node.clusters != null) {
+      return node.clusters.inlineAt();
+    }
+    // All of a link is in the spool; of a file only what is inline.
+    return node instanceof Node.Link
+        ? node.spooledAt + node.sizeBytes() - plan.inlineBytes(node)
+        : node.spooledAt;
+  }
+
+  /** The blocks of a directory or link, but for what is inline. */
   private void writeBlocks(Node node) throws IOException {
     if (node instanceof Node.Directory directory) {
-      DirectoryBlocks blocks = new DirectoryBlocks(directory);
-      for (int i = 0; i < ImagePlan.flatBlocks(node); i++) {
-        blocks.write(i, output.next(ImagePlan.BLOCK_BYTES));
+      DirectoryBlocks blocks = new DirectoryBlocks(directory, block);
+      for (int i = 0; i < plan.flatBlocks(node); i++) {
+        blocks.write(i, output.next(block.bytes()));
       }
     } else {
-      int length = (int) node.sizeBytes();
+      int length = (int) node.sizeBytes() - plan.inlineBytes(node);
       MemorySegment dst = output.next(length);
       if (spool != null) {
         spool.read(node.spooledAt, length, dst, 0);

@@ -27,14 +27,17 @@ class Node {
   /** Position of the inode in the bootstrap, in slots of 32 bytes. */
   long nid;
 
-  /** Where the target of a link, or the data of an inline file, is in the {@link Spool}. */
+  /** Where the target of a link, or the inline data of a file, is in the {@link Spool}. */
   long spooledAt = NOWHERE;
 
-  /** Where the flat blocks of a directory or a long link start in the bootstrap. */
+  /** Where flat blocks start. */
   long startBlock = NOWHERE;
 
   /** The chunk map of a chunk-based file that is no single hole. */
   @Nullable ChunkMap chunks;
+
+  /** The clusters of a compressed file. */
+  @Nullable Clusters clusters;
 
   static final long NOWHERE = -1;
 
@@ -42,8 +45,12 @@ class Node {
   enum Layout {
     /** Whole blocks elsewhere in the bootstrap, or no data at all. */
     FLAT_PLAIN(0),
+    /** Clusters, with 8 bytes of index for each block of the file. */
+    COMPRESSED_FULL(1),
     /** Whole blocks elsewhere, and the rest right after the inode. */
     FLAT_INLINE(2),
+    /** Clusters, with 2 to 4 bytes of index for each block of the file. */
+    COMPRESSED_COMPACT(3),
     /** Chunks on devices. */
     CHUNK_BASED(4);
 

@@ -10,8 +10,6 @@ import java.util.List;
  * near.
  */
 final class Slots {
-  private static final int BLOCK_BYTES = 1 << ChunkMap.BLOCK_BITS;
-
   /** How many gaps are remembered; more find hardly more room. */
   private static final int MAX_GAPS = 32;
 
@@ -20,9 +18,12 @@ final class Slots {
   private final List<Gap> gaps = new ArrayList<>();
   private long end;
 
+  private final int blockBytes;
+
   /** Starts at {@code startBytes}, a multiple of 32. */
-  Slots(long startBytes) {
+  Slots(long startBytes, BlockSize block) {
     this.end = startBytes;
+    this.blockBytes = block.bytes();
   }
 
   /** Where the last inode ends, a multiple of 32. */
@@ -66,16 +67,16 @@ final class Slots {
   }
 
   /** The first place at or after {@code from} where an inode of this shape may start. */
-  private static long fit(long from, long headBytes, int tailBytes) {
+  private long fit(long from, long headBytes, int tailBytes) {
     if (tailBytes == 0) {
       return from;
     }
-    if (headBytes + tailBytes <= BLOCK_BYTES) {
-      long left = BLOCK_BYTES - from % BLOCK_BYTES;
+    if (headBytes + tailBytes <= blockBytes) {
+      long left = blockBytes - from % blockBytes;
       return headBytes + tailBytes <= left ? from : from + left;
     }
     long start = from;
-    while ((start + headBytes) % BLOCK_BYTES + tailBytes > BLOCK_BYTES) {
+    while ((start + headBytes) % blockBytes + tailBytes > blockBytes) {
       start += Inode.SLOT_BYTES;
     }
     return start;

@@ -115,11 +115,11 @@ class BlobUnpackerTest {
   void aFileThatAppearsMeanwhileIsKept() throws IOException {
     Path temporary = Files.writeString(temp.resolve("temporary"), "new");
     Path plain = Files.writeString(temp.resolve("plain"), "precious");
-    assertThatThrownBy(() -> BlobUnpacker.moveToNewName(temporary, plain))
+    assertThatThrownBy(() -> NewFile.moveToNewName(temporary, plain))
         .isInstanceOf(RefusedException.class)
         .hasMessageContaining("exists already");
     assertThat(Files.readString(plain)).isEqualTo("precious");
-    BlobUnpacker.moveToNewName(temporary, temp.resolve("other"));
+    NewFile.moveToNewName(temporary, temp.resolve("other"));
     assertThat(Files.readString(temp.resolve("other"))).isEqualTo("new");
   }
 

@@ -26,7 +26,7 @@ class ChunkMapTest {
   @Property(tries = 300)
   void mergingChangesNoPlace(@ForAll long seed, @ForAll @IntRange(min = 1, max = 70) int count) {
     Random random = new Random(seed);
-    ChunkMap map = ChunkMap.holes((long) count << BITS, BITS);
+    ChunkMap map = ChunkMap.holes((long) count << BITS, BITS, BlockSize.USUAL);
     long next = 0;
     for (int i = 0; i < count; i++) {
       switch (random.nextInt(random.nextInt(3) + 10)) {
@@ -46,7 +46,7 @@ class ChunkMapTest {
 
   @Test
   void aContiguousFileNeedsOneEntry() {
-    ChunkMap map = ChunkMap.holes((17L << BITS) - 5, BITS);
+    ChunkMap map = ChunkMap.holes((17L << BITS) - 5, BITS, BlockSize.USUAL);
     for (int i = 0; i < 17; i++) {
       map.set(i, ChunkMap.address(3, 100 + i * BLOCKS));
     }
@@ -59,7 +59,7 @@ class ChunkMapTest {
 
   @Test
   void chunksOfOtherBlobsDoNotContinueEachOther() {
-    ChunkMap map = ChunkMap.holes(2L << BITS, BITS);
+    ChunkMap map = ChunkMap.holes(2L << BITS, BITS, BlockSize.USUAL);
     map.set(0, ChunkMap.address(1, 0));
     map.set(1, ChunkMap.address(2, BLOCKS));
     map.merge();
@@ -68,12 +68,12 @@ class ChunkMapTest {
 
   @Test
   void aHoleNeedsOneEntryUpToTheLargestChunk() {
-    assertThat(ChunkMap.hole(1).chunkBits()).isEqualTo(12);
-    assertThat(ChunkMap.hole(4096).chunkBits()).isEqualTo(12);
-    assertThat(ChunkMap.hole(4097).chunkBits()).isEqualTo(13);
-    assertThat(ChunkMap.hole(1L << 40).count()).isEqualTo(1);
-    assertThat(ChunkMap.hole((1L << 40) + 1).chunkBits()).isEqualTo(41);
-    assertThat(ChunkMap.hole(Long.MAX_VALUE).chunkBits()).isEqualTo(43);
-    assertThat(ChunkMap.hole(Long.MAX_VALUE).count()).isEqualTo(1 << 20);
+    assertThat(ChunkMap.hole(1, BlockSize.USUAL).chunkBits()).isEqualTo(12);
+    assertThat(ChunkMap.hole(4096, BlockSize.USUAL).chunkBits()).isEqualTo(12);
+    assertThat(ChunkMap.hole(4097, BlockSize.USUAL).chunkBits()).isEqualTo(13);
+    assertThat(ChunkMap.hole(1L << 40, BlockSize.USUAL).count()).isEqualTo(1);
+    assertThat(ChunkMap.hole((1L << 40) + 1, BlockSize.USUAL).chunkBits()).isEqualTo(41);
+    assertThat(ChunkMap.hole(Long.MAX_VALUE, BlockSize.USUAL).chunkBits()).isEqualTo(43);
+    assertThat(ChunkMap.hole(Long.MAX_VALUE, BlockSize.USUAL).count()).isEqualTo(1 << 20);
   }
 }

@@ -42,7 +42,7 @@ class ImageCheckerTest {
       switch (node.entry.toString()) {
         case "/chunked" -> {
           node.layout = Node.Layout.CHUNK_BASED;
-          node.chunks = ChunkMap.holes(200_000, 16);
+          node.chunks = ChunkMap.holes(200_000, 16, BlockSize.USUAL);
           node.chunks.set(0, ChunkMap.address(0, 50));
           node.chunks.set(2, ChunkMap.address(0, 7));
         }
@@ -57,8 +57,7 @@ class ImageCheckerTest {
     bootstrap = temp.resolve("bootstrap");
     Sha256 spooled = spool.finish();
     try (OutputFile file = OutputFile.create(bootstrap)) {
-      Sha256 digest =
-          ImageWriter.write(plan, spool, spooled, DEVICE_OF_BLOB, BuildOptions.defaults(), file);
+      Sha256 digest = ImageWriter.write(plan, spool, spooled, DEVICE_OF_BLOB, "", null, file);
       assertThat(digest).isEqualTo(Sha256.hash(Files.readAllBytes(bootstrap)));
     }
   }
@@ -120,7 +119,7 @@ class ImageCheckerTest {
   @Test
   void noticesNamesTargetsDataAndChunks() throws IOException {
     Node chunked = node("/chunked");
-    long indexes = chunked.nid * 32 + ImagePlan.chunkIndexOffset(chunked);
+    long indexes = chunked.nid * 32 + ImagePlan.mapOffset(chunked);
     for (int offset : new int[] {2, 4, 12, 18, 20}) {
       assertNoticed(indexes + offset);
     }
@@ -130,7 +129,7 @@ class ImageCheckerTest {
       assertNoticed(data);
       assertNoticed(data + node.sizeBytes() - 1);
     }
-    long names = node("/d").startBlock * ImagePlan.BLOCK_BYTES;
+    long names = node("/d").startBlock * 4096;
     // Of the third entry: nid, place and type; and the last byte of the first block's names.
     for (int offset : new int[] {24, 32, 34}) {
       assertNoticed(names + offset);
@@ -142,8 +141,8 @@ class ImageCheckerTest {
     for (int offset : new int[] {12, 14, 16, 36, 80, 86, 88}) {
       assertNoticed(1024 + offset);
     }
-    assertNoticed(ImagePlan.DEVICES_AT);
-    assertNoticed(ImagePlan.DEVICES_AT + 64);
+    assertNoticed(1152);
+    assertNoticed(1152 + 64);
   }
 
   @Test
@@ -153,6 +152,6 @@ class ImageCheckerTest {
         .isInstanceOf(CorruptDataException.class)
         .hasMessage(
             bootstrap
-                + ": /link: the bootstrap read back is not what was written: please report this");
+                + ": /link: the metadata read back is not what was written: please report this");
   }
 }

@@ -12,7 +12,7 @@ class SlotsTest {
   @Property(tries = 100)
   void inodesNeitherOverlapNorHaveATailAcrossBlocks(@ForAll long seed) {
     Random random = new Random(seed);
-    Slots slots = new Slots(1184);
+    Slots slots = new Slots(1184, BlockSize.USUAL);
     TreeMap<Long, Long> ends = new TreeMap<>();
     for (int i = 0; i < 2000; i++) {
       long head = (random.nextBoolean() ? 32 : 64) + 4L * random.nextInt(random.nextInt(3) + 1);

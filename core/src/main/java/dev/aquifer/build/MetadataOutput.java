@@ -12,11 +12,11 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes the bytes of a bootstrap from its first to its last, hashes them and writes them, if there
- * is a file for them. The checksum of the superblock is put in while the first block is still in
- * memory. Used by one thread.
+ * Takes the bytes of an image's metadata, or of a part of it, from the first to the last, hashes
+ * them and writes them, if there is a file for them. The checksum of the superblock is put in while
+ * the first block is still in memory. Used by one thread.
  */
-final class BootstrapOutput implements Closeable {
+final class MetadataOutput implements Closeable {
   private static final int BUFFER_BYTES = 1 << 20;
   private static final int CHECKSUM_AT = Superblock.POSITION_BYTES + 4;
 
@@ -24,12 +24,15 @@ final class BootstrapOutput implements Closeable {
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment buffer = arena.allocate(BUFFER_BYTES, 64);
   private final MessageDigest digest = Sha256.newDigest();
+  private final BlockSize block;
   private long flushed;
   private int used;
 
-  /** Writes to {@code file}, or only hashes. */
-  BootstrapOutput(@Nullable OutputFile file) {
+  /** Writes to {@code file} from byte {@code startBytes} on, or only hashes. */
+  MetadataOutput(@Nullable OutputFile file, BlockSize block, long startBytes) {
     this.file = file;
+    this.block = block;
+    this.flushed = startBytes;
   }
 
   long positionBytes() {
@@ -54,7 +57,7 @@ final class BootstrapOutput implements Closeable {
           "byte %d is planned but %d are written".formatted(positionBytes, positionBytes()));
     }
     while (positionBytes() < positionBytes) {
-      next((int) Math.min(positionBytes - positionBytes(), ImagePlan.BLOCK_BYTES));
+      next((int) Math.min(positionBytes - positionBytes(), BUFFER_BYTES / 2));
     }
   }
 
@@ -73,13 +76,12 @@ final class BootstrapOutput implements Closeable {
   }
 
   /** CRC-32C without the final inversion, from the superblock to the end of its block. */
-  private static long checksum(MemorySegment bytes) {
+  private long checksum(MemorySegment bytes) {
     CRC32C crc = new CRC32C();
-    crc.update(
-        bytes
-            .asSlice(
-                Superblock.POSITION_BYTES, ImagePlan.BLOCK_BYTES - (long) Superblock.POSITION_BYTES)
-            .asByteBuffer());
+    long start = Superblock.POSITION_BYTES;
+    // Of blocks that end before the superblock begins, one block.
+    long length = block.bytes() > start ? block.bytes() - start : block.bytes();
+    crc.update(bytes.asSlice(start, length).asByteBuffer());
     return ~crc.getValue();
   }
 

@@ -1,0 +1,323 @@
+package dev.aquifer.build;
+
+import dev.aquifer.codec.Compressor;
+import dev.aquifer.codec.Fitted;
+import dev.aquifer.io.Sha256;
+import java.io.Closeable;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Pieces of files that are encoded as they will lie in the image: as physical clusters, or, where
+ * that saves nothing, in plain blocks. What it makes of all of them lies side by side in one
+ * buffer.
+ */
+final class EncodeBatch extends Batch implements Closeable {
+  /** A whole file. */
+  static final int WHOLE = 0;
+
+  /** A part of a larger file, whole blocks, and not its end. */
+  static final int PART = 1;
+
+  /** The end of a larger file. */
+  static final int LAST = 2;
+
+  /** A chunk of a file that is mostly holes; stays as it is. */
+  static final int CHUNK = 3;
+
+  /** Stored streams behind inodes are no longer than this. */
+  private static final int MAX_INLINE_BYTES = 4096;
+
+  /** A header and an index entry: what a file with clusters needs that a plain one doesn't. */
+  private static final int MAP_BYTES = 16;
+
+  /** An index can't tell a longer way back to a head. */
+  private static final int MAX_CLUSTER_BLOCKS = 2047;
+
+  /** After so many blocks that could not be compressed, more and more are not tried. */
+  private static final int PATIENCE = 4;
+
+  private static final int MAX_SKIPPED_BLOCKS = 8;
+
+  private final Encoding encoding;
+  private final BlockSize block;
+  private final @Nullable Compressor compressor;
+
+  /** What is to be stored, in whole blocks. */
+  private final MemorySegment stored;
+
+  /** Where a stream is made that may lie inline. */
+  private final MemorySegment inline;
+
+  private final int[] storedEnd = new int[MAX_PIECES + 1];
+  private final boolean[] isFlat = new boolean[MAX_PIECES];
+  private final int[] fragmentFrom = new int[MAX_PIECES];
+  private final int[] inlineEnd = new int[MAX_PIECES + 1];
+  private final int[] clustersEnd = new int[MAX_PIECES + 1];
+  private final long[] fragmentDigests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
+  private byte[] digest = {};
+
+  private int[] clusterStart = new int[256];
+  private int[] clusterBlocks = new int[256];
+  private boolean[] isEncoded = new boolean[256];
+
+  private int used;
+  private int inlineUsed;
+  private int clusters;
+
+  /**
+   * An empty batch.
+   *
+   * @param source opens the files
+   * @param buffer where files are read to
+   * @param stored as long, for what is made of them
+   * @param inline for streams that lie inline; empty if none may
+   */
+  EncodeBatch(
+      Source source,
+      Encoding encoding,
+      MemorySegment buffer,
+      MemorySegment stored,
+      MemorySegment inline) {
+    super(source, encoding.block(), buffer);
+    this.encoding = encoding;
+    this.block = encoding.block();
+    this.compressor =
+        encoding.compression() == null
+            ? null
+            : encoding.compression().open(encoding.clusterBytes());
+    this.stored = stored;
+    this.inline = inline;
+  }
+
+  /** How much room for inline streams a batch needs. */
+  static long inlineBytes(Encoding encoding) {
+    return encoding.inlineTails() ? (long) MAX_PIECES * maxInline(encoding.block()) : 0;
+  }
+
+  private static int maxInline(BlockSize block) {
+    return Math.min(block.bytes(), MAX_INLINE_BYTES);
+  }
+
+  @Override
+  void work() {
+    used = 0;
+    inlineUsed = 0;
+    clusters = 0;
+    for (int i = 0; i < count(); i++) {
+      fragmentFrom[i] = -1;
+      isFlat[i] = compressor == null || kind(i) == CHUNK;
+      if (compressor == null || isFlat[i]) {
+        storeFlat(i);
+      } else {
+        encode(compressor, i);
+      }
+      storedEnd[i + 1] = used;
+      inlineEnd[i + 1] = inlineUsed;
+      clustersEnd[i + 1] = clusters;
+    }
+    digest = hash(stored.asSlice(0, used));
+    for (int i = 0; i < count(); i++) {
+      MemorySegment fragment = fragment(i);
+      if (fragment != null) {
+        DigestIndex.toLongs(hash(fragment), fragmentDigests, digestAt(i));
+      }
+    }
+  }
+
+  private static byte[] hash(MemorySegment bytes) {
+    MessageDigest sha256 = Sha256.newDigest();
+    Sha256.update(sha256, bytes);
+    return sha256.digest();
+  }
+
+  /** Whole blocks alone; what is left of a file is {@link #tail}. */
+  private void storeFlat(int piece) {
+    MemorySegment bytes = kind(piece) == CHUNK ? blocks(piece) : bytes(piece);
+    long length = bytes.byteSize() - block.tail(bytes.byteSize());
+    MemorySegment.copy(bytes, 0, stored, used, length);
+    used += (int) length;
+  }
+
+  private boolean isEnd(int piece) {
+    return kind(piece) == WHOLE || kind(piece) == LAST;
+  }
+
+  private void encode(Compressor compressor, int piece) {
+    compressor.reset();
+    MemorySegment data = bytes(piece);
+    int length = (int) data.byteSize();
+    boolean isEnd = isEnd(piece);
+    int failures = 0;
+    int at = 0;
+    while (at < length) {
+      int left = length - at;
+      if (isEnd && isFragment(left)) {
+        fragmentFrom[piece] = at;
+        addCluster(at, 0, true);
+        break;
+      }
+      boolean mayBeInline = isEnd && encoding.inlineTails();
+      Fitted fitted = Fitted.NOTHING;
+      if (left > block.bytes() || mayBeInline) {
+        fitted = compress(compressor, data.asSlice(at, left));
+      }
+      if (mayBeInline && addInline(data, at, left, fitted)) {
+        break;
+      }
+      int blocks = (int) block.count(fitted.streamBytes());
+      if (fitted.consumedBytes() > blocks << block.bits()) {
+        store(fitted, blocks);
+        addCluster(at, blocks, true);
+        at += fitted.consumedBytes();
+        failures = 0;
+        continue;
+      }
+      failures++;
+      int skip = Math.clamp(failures / PATIENCE, 1, MAX_SKIPPED_BLOCKS);
+      for (int i = 0; i < skip && at < length; i++) {
+        at += storePlain(data, at);
+      }
+    }
+    if (kind(piece) == WHOLE && fragmentFrom[piece] < 0 && isLarger(piece, length)) {
+      used = storedEnd[piece];
+      inlineUsed = inlineEnd[piece];
+      clusters = clustersEnd[piece];
+      isFlat[piece] = true;
+      storeFlat(piece);
+    }
+  }
+
+  private boolean isFragment(int left) {
+    return switch (encoding.fragments()) {
+      case NONE -> false;
+      case TAILS -> left <= encoding.clusterBytes();
+      case ALL -> true;
+    };
+  }
+
+  private boolean isLarger(int piece, int length) {
+    int inlined = inlineUsed - inlineEnd[piece];
+    return used - storedEnd[piece] + inlined + MAP_BYTES >= length;
+  }
+
+  /** Makes a stream at the end of what is stored. */
+  private Fitted compress(Compressor compressor, MemorySegment data) {
+    long limit = Math.min(data.byteSize(), (long) MAX_CLUSTER_BLOCKS << block.bits());
+    // What is stored never gets ahead of what was read, so there is room for as much as is left.
+    long room = Math.min(encoding.clusterBytes(), stored.byteSize() - used);
+    return compressor.compress(
+        data.asSlice(0, Math.min(limit, Compressor.MAX_DECODED_BYTES)), stored.asSlice(used, room));
+  }
+
+  /** Moves the stream to the end of its blocks. */
+  private void store(Fitted fitted, int blocks) {
+    int padding = (blocks << block.bits()) - fitted.streamBytes();
+    MemorySegment.copy(stored, used, stored, used + padding, fitted.streamBytes());
+    stored.asSlice(used, padding).fill((byte) 0);
+    used += blocks << block.bits();
+  }
+
+  private int storePlain(MemorySegment data, int at) {
+    int length = (int) Math.min(block.bytes(), data.byteSize() - at);
+    addCluster(at, 1, false);
+    MemorySegment.copy(data, at, stored, used, length);
+    stored.asSlice(used + length, block.bytes() - length).fill((byte) 0);
+    used += block.bytes();
+    return length;
+  }
+
+  /** Puts the end of a file aside to lie inline, as a stream or as it is, if it is short. */
+  private boolean addInline(MemorySegment data, int at, int left, Fitted fitted) {
+    if (fitted.consumedBytes() == left && fitted.streamBytes() <= maxInline(block)) {
+      MemorySegment.copy(stored, used, inline, inlineUsed, fitted.streamBytes());
+      inlineUsed += fitted.streamBytes();
+      addCluster(at, 0, true);
+      return true;
+    }
+    if (left <= maxInline(block)) {
+      MemorySegment.copy(data, at, inline, inlineUsed, left);
+      inlineUsed += left;
+      addCluster(at, 0, false);
+      return true;
+    }
+    return false;
+  }
+
+  private void addCluster(int start, int blocks, boolean encoded) {
+    if (clusters == clusterStart.length) {
+      clusterStart = Arrays.copyOf(clusterStart, 2 * clusters);
+      clusterBlocks = Arrays.copyOf(clusterBlocks, 2 * clusters);
+      isEncoded = Arrays.copyOf(isEncoded, 2 * clusters);
+    }
+    clusterStart[clusters] = start;
+    clusterBlocks[clusters] = blocks;
+    isEncoded[clusters++] = encoded;
+  }
+
+  /** What is to be stored of all pieces. */
+  MemorySegment stored() {
+    return stored.asSlice(0, used);
+  }
+
+  /** The digest of {@link #stored}. */
+  byte[] digest() {
+    return digest;
+  }
+
+  /** How many blocks of {@link #stored} are of a piece. */
+  int storedBlocks(int piece) {
+    return storedEnd[piece + 1] - storedEnd[piece] >>> block.bits();
+  }
+
+  /** Whether a piece is stored as it is, all of it but {@link #tail}. */
+  boolean isFlat(int piece) {
+    return isFlat[piece];
+  }
+
+  /** What is left of a flat piece after whole blocks. */
+  MemorySegment tail(int piece) {
+    MemorySegment bytes = bytes(piece);
+    int tail = block.tail(bytes.byteSize());
+    return bytes.asSlice(bytes.byteSize() - tail, tail);
+  }
+
+  /** What of a piece lies inline. */
+  MemorySegment inline(int piece) {
+    return inline.asSlice(inlineEnd[piece], inlineEnd[piece + 1] - inlineEnd[piece]);
+  }
+
+  /** The end of a piece that goes to the packed inode; null for none. */
+  @Nullable MemorySegment fragment(int piece) {
+    return fragmentFrom[piece] < 0 ? null : bytes(piece).asSlice(fragmentFrom[piece]);
+  }
+
+  /** The digests of all fragments; that of {@code piece} starts at {@link #digestAt}. */
+  long[] fragmentDigests() {
+    return fragmentDigests;
+  }
+
+  int digestAt(int piece) {
+    return piece * DigestIndex.DIGEST_LONGS;
+  }
+
+  int clusterCount(int piece) {
+    return clustersEnd[piece + 1] - clustersEnd[piece];
+  }
+
+  /** Adds the clusters of a piece to those of its file. */
+  void addClusters(int piece, Clusters target) {
+    for (int i = clustersEnd[piece]; i < clustersEnd[piece + 1]; i++) {
+      target.add(positionBytes(piece) + clusterStart[i], clusterBlocks[i], isEncoded[i]);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (compressor != null) {
+      compressor.close();
+    }
+  }
+}

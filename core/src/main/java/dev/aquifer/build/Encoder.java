@@ -1,0 +1,283 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.Sha256;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the regular files of a tree in order, has them encoded by a pool of threads, and writes
+ * what comes of them to the image, one after the other. Short ends of files that lie inline go to
+ * the spool, fragments to the packed inode's data, which is encoded last.
+ *
+ * <p>The thread that calls decides, in the order of the tree, so that the result does not depend on
+ * the count of threads.
+ */
+final class Encoder implements Closeable {
+  /** Larger files are encoded in parts of this size, each for itself. */
+  private static final int PART_BYTES = 4 << 20;
+
+  /** A file with more holes than data, and at least so much of them, keeps them as holes. */
+  private static final long MIN_HOLE_BYTES = 1 << 20;
+
+  /** Each chunk of a file with holes is read at once. */
+  private static final int MIN_CHUNK_BITS = 16;
+
+  private static final long MAX_BLOCKS = 0xffffffffL;
+
+  private final SourceTree source;
+  private final Spool spool;
+  private final Encoding encoding;
+  private final BlockSize block;
+  private final ExecutorService pool;
+  private final int threads;
+  private final Arena arena;
+  private final OutputFile file;
+  private final List<EncodeBatch> batches = new ArrayList<>();
+  private final @Nullable PackedData packed;
+  private final MessageDigest digest = Sha256.newDigest();
+  private long nextBlock;
+
+  /**
+   * An encoder that has written nothing.
+   *
+   * @param arena for buffers; shared, closed when the pool runs nothing any more
+   * @param firstBlock where the data starts in {@code file}
+   * @param packed takes fragments; null if there are none
+   */
+  Encoder(
+      SourceTree source,
+      Spool spool,
+      Encoding encoding,
+      ExecutorService pool,
+      int threads,
+      Arena arena,
+      OutputFile file,
+      long firstBlock,
+      @Nullable PackedData packed) {
+    this.source = source;
+    this.spool = spool;
+    this.encoding = encoding;
+    this.block = encoding.block();
+    this.pool = pool;
+    this.threads = threads;
+    this.arena = arena;
+    this.file = file;
+    this.nextBlock = firstBlock;
+    this.packed = packed;
+  }
+
+  /** Sets layout and data of every regular file of {@code tree}. */
+  void run(Tree tree) throws IOException {
+    BatchLine<EncodeBatch> line = line(source::open, encoding);
+    for (Node node : tree.nodes()) {
+      Waiting.checkInterrupt();
+      if (node.stat().isRegular() && node.sizeBytes() > 0) {
+        add(line, node);
+      }
+    }
+    line.finish();
+  }
+
+  /**
+   * Encodes the fragments, after {@link #run}.
+   *
+   * @return the packed inode; null if there are no fragments
+   */
+  @Nullable Node runPacked() throws IOException {
+    if (packed == null || packed.sizeBytes() == 0) {
+      return null;
+    }
+    Node node = packed.finish();
+    BatchLine<EncodeBatch> line = line(packed, encoding.withFragments(Encoding.Fragments.NONE));
+    addParts(line, node);
+    line.finish();
+    return node;
+  }
+
+  /** The block after the last one that was written. */
+  long endBlock() {
+    return nextBlock;
+  }
+
+  /** The digest of all that was written. */
+  Sha256 digest() {
+    return Sha256.finish(digest);
+  }
+
+  private BatchLine<EncodeBatch> line(Batch.Source opener, Encoding encoding) {
+    return new BatchLine<>(
+        pool,
+        threads,
+        arena,
+        block,
+        buffer -> {
+          EncodeBatch batch =
+              new EncodeBatch(
+                  opener,
+                  encoding,
+                  buffer,
+                  arena.allocate(buffer.byteSize(), 64),
+                  arena.allocate(EncodeBatch.inlineBytes(encoding), 64));
+          batches.add(batch);
+          return batch;
+        },
+        this::take);
+  }
+
+  private void add(BatchLine<EncodeBatch> line, Node file) throws IOException {
+    if (file.sizeBytes() <= PART_BYTES) {
+      line.add(file, 0, (int) file.sizeBytes(), EncodeBatch.WHOLE);
+      return;
+    }
+    try (SourceFile data = source.open(file.entry)) {
+      if (isMostlyHoles(data)) {
+        addChunks(line, file, data);
+        data.checkUnchanged();
+        return;
+      }
+    }
+    addParts(line, file);
+  }
+
+  private static void addParts(BatchLine<EncodeBatch> line, Node file) throws IOException {
+    long size = file.sizeBytes();
+    for (long at = 0; at < size; at += PART_BYTES) {
+      int length = (int) Math.min(PART_BYTES, size - at);
+      int kind = at + length < size ? EncodeBatch.PART : EncodeBatch.LAST;
+      line.add(file, at, length, length == size ? EncodeBatch.WHOLE : kind);
+    }
+  }
+
+  private static boolean isMostlyHoles(SourceFile file) throws IOException {
+    long size = file.sizeBytes();
+    long holes = 0;
+    for (long at = 0; at < size; ) {
+      long data = file.nextData(at);
+      holes += data - at;
+      at = data < size ? Math.max(file.nextHole(data), data + 1) : size;
+    }
+    return holes >= MIN_HOLE_BYTES && holes > size / 2;
+  }
+
+  /** The chunks that have data. */
+  private void addChunks(BatchLine<EncodeBatch> line, Node file, SourceFile data)
+      throws IOException {
+    long size = file.sizeBytes();
+    ChunkSize chunkSize = new ChunkSize(size, Math.max(MIN_CHUNK_BITS, block.bits()));
+    for (long at = data.nextData(0); at < size; ) {
+      long end = Math.max(data.nextHole(at), at + 1);
+      chunkSize.addData(at, end);
+      at = end < size ? data.nextData(end) : size;
+    }
+    int bits = chunkSize.bits();
+    if (bits < 0) {
+      throw new IOException(
+          "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
+              .formatted(source.name(), file.entry, size));
+    }
+    file.layout = Node.Layout.CHUNK_BASED;
+    file.chunks = ChunkMap.holes(size, bits, block);
+    long done = 0;
+    for (long at = data.nextData(0); at < size; at = done < size ? data.nextData(done) : size) {
+      long end = Math.max(data.nextHole(at), at + 1);
+      for (long chunk = Math.max(done, at >>> bits << bits); chunk < end; chunk += 1L << bits) {
+        int length = (int) Math.min(1L << bits, size - chunk);
+        line.add(file, chunk, length, EncodeBatch.CHUNK);
+        done = chunk + length;
+      }
+    }
+  }
+
+  private void take(EncodeBatch batch) throws IOException {
+    MemorySegment stored = batch.stored();
+    long at = nextBlock;
+    if (at + block.count(stored.byteSize()) > MAX_BLOCKS) {
+      throw new IOException(
+          "the image would have more than %d blocks of %d bytes: expected fewer, or larger blocks"
+              .formatted(MAX_BLOCKS, block.bytes()));
+    }
+    file.write(at << block.bits(), stored);
+    digest.update(batch.digest());
+    for (int piece = 0; piece < batch.count(); piece++) {
+      place(batch, piece, at);
+      at += batch.storedBlocks(piece);
+    }
+    nextBlock = at;
+  }
+
+  private void place(EncodeBatch batch, int piece, long at) throws IOException {
+    Node node = batch.node(piece);
+    int kind = batch.kind(piece);
+    if (kind == EncodeBatch.CHUNK) {
+      placeChunk(batch, piece, at);
+      return;
+    }
+    if (batch.isFlat(piece)) {
+      placeFlat(batch, piece, at);
+      return;
+    }
+    Clusters clusters = node.clusters;
+    if (clusters == null) {
+      clusters = new Clusters(batch.clusterCount(piece));
+      node.clusters = clusters;
+    }
+    batch.addClusters(piece, clusters);
+    if (batch.storedBlocks(piece) > 0) {
+      clusters.place(at);
+    }
+    MemorySegment inline = batch.inline(piece);
+    if (inline.byteSize() > 0) {
+      clusters.inline(spool.append(inline), (int) inline.byteSize());
+    }
+    MemorySegment fragment = batch.fragment(piece);
+    if (fragment != null && packed != null) {
+      clusters.fragment(packed.add(fragment, batch.fragmentDigests(), batch.digestAt(piece)));
+    }
+    if (kind != EncodeBatch.PART) {
+      finish(node, clusters);
+    }
+  }
+
+  private void finish(Node node, Clusters clusters) {
+    if (clusters.isPlain(block)) {
+      node.layout = Node.Layout.FLAT_PLAIN;
+      node.startBlock = clusters.firstBlock();
+      node.clusters = null;
+    } else {
+      node.layout = ClusterIndex.layout(clusters, encoding);
+    }
+  }
+
+  private void placeChunk(EncodeBatch batch, int piece, long at) {
+    ChunkMap chunks = batch.node(piece).chunks;
+    if (chunks != null) {
+      int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
+      chunks.set(chunk, ChunkMap.address(Chunker.OWN_BLOB, at));
+    }
+  }
+
+  private void placeFlat(EncodeBatch batch, int piece, long at) throws IOException {
+    Node node = batch.node(piece);
+    if (node.startBlock == Node.NOWHERE && batch.storedBlocks(piece) > 0) {
+      node.startBlock = at;
+    }
+    MemorySegment tail = batch.tail(piece);
+    if (tail.byteSize() > 0) {
+      node.spooledAt = spool.append(tail);
+      node.layout = Node.Layout.FLAT_INLINE;
+    }
+  }
+
+  /** Gives back what the batches have; when the pool runs none of them any more. */
+  @Override
+  public void close() {
+    batches.forEach(EncodeBatch::close);
+  }
+}

@@ -1,0 +1,83 @@
+package dev.aquifer.build;
+
+import dev.aquifer.image.DeviceSlot;
+import dev.aquifer.image.Inode;
+import dev.aquifer.image.Superblock;
+
+/**
+ * Where the parts of an image's metadata start. The head is at byte 0; the inodes follow it, or, in
+ * one file with the data, come after the data:
+ *
+ * <pre>
+ *   bootstrap:    | head | inodes ... |
+ *   single file:  | head | data ... | inodes ... |
+ *
+ *   head:  byte 0    1024         1152
+ *          | nothing | superblock | compression configurations | device slots |
+ * </pre>
+ *
+ * @param block the size of blocks
+ * @param devicesAt where the device slots are in bytes
+ * @param headBytes where the head ends
+ * @param metaBlock the block from which nids count
+ * @param inodesAt where the first inode may be in bytes
+ */
+record Frame(BlockSize block, long devicesAt, long headBytes, long metaBlock, long inodesAt) {
+  private static final long CONFIGS_AT = Superblock.POSITION_BYTES + Superblock.SIZE_BYTES;
+
+  /** Where compression configurations are in bytes. */
+  static long configsAt() {
+    return CONFIGS_AT;
+  }
+
+  /** The frame of a bootstrap. */
+  static Frame bootstrap(int devices) {
+    long headBytes = headBytes(0, devices);
+    return new Frame(BlockSize.USUAL, devicesAt(0), headBytes, 0, headBytes);
+  }
+
+  /**
+   * The frame of an image with its data.
+   *
+   * @param configBytes the size of the compression configurations
+   * @param dataBlocks how many blocks of data there are
+   */
+  static Frame single(BlockSize block, int configBytes, int devices, long dataBlocks) {
+    long headBytes = headBytes(configBytes, devices);
+    long metaBlock = block.count(headBytes) + dataBlocks;
+    // Nid 0 would give a file the inode number 0, by which some programs know a deleted one.
+    long inodesAt = (metaBlock << block.bits()) + Inode.SLOT_BYTES;
+    return new Frame(block, devicesAt(configBytes), headBytes, metaBlock, inodesAt);
+  }
+
+  private static long devicesAt(int configBytes) {
+    long end = CONFIGS_AT + configBytes;
+    return end + DeviceSlot.SIZE_BYTES - 1 & -DeviceSlot.SIZE_BYTES;
+  }
+
+  private static long headBytes(int configBytes, int devices) {
+    return devices == 0
+        ? CONFIGS_AT + configBytes
+        : devicesAt(configBytes) + (long) devices * DeviceSlot.SIZE_BYTES;
+  }
+
+  /** Whether data lies between the head and the inodes. */
+  boolean isSingle() {
+    return metaBlock > 0;
+  }
+
+  /** The first block of data in a single file. */
+  long dataBlock() {
+    return block.count(headBytes);
+  }
+
+  /** Where nids count from in bytes. */
+  long metaBytes() {
+    return metaBlock << block.bits();
+  }
+
+  /** Where the inode {@code nid} is in bytes. */
+  long position(long nid) {
+    return metaBytes() + nid * Inode.SLOT_BYTES;
+  }
+}

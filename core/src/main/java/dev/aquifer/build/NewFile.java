@@ -1,0 +1,122 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.HexFormat;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * A file that is being written under a hidden name beside its final one, which it takes when it is
+ * whole. If it never is, closing leaves nothing of it. Used by one thread.
+ */
+final class NewFile implements Closeable {
+  private final Path output;
+  private final boolean force;
+  private final Path temporary;
+  private final OutputFile file;
+
+  private NewFile(Path output, boolean force, Path temporary, OutputFile file) {
+    this.output = output;
+    this.force = force;
+    this.temporary = temporary;
+    this.file = file;
+  }
+
+  /**
+   * Makes the hidden file.
+   *
+   * @param force whether a regular file at {@code output} may be replaced
+   * @param doing what the hidden name says is going on, such as {@code building}
+   * @throws RefusedException EEXIST, if there is something at {@code output}
+   */
+  static NewFile create(Path output, boolean force, String doing) throws IOException {
+    Path absolute = output.toAbsolutePath().normalize();
+    Path name = absolute.getFileName();
+    if (name == null) {
+      throw new RefusedException(
+          Errno.EEXIST, output + ": is the root directory: expected a new file's name");
+    }
+    if (Files.exists(absolute, LinkOption.NOFOLLOW_LINKS)) {
+      if (!force) {
+        throw exists(output);
+      }
+      if (!Files.isRegularFile(absolute, LinkOption.NOFOLLOW_LINKS)) {
+        throw new RefusedException(
+            Errno.EEXIST, output + ": is no regular file, so it is not replaced");
+      }
+    }
+    String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+    Path temporary = absolute.resolveSibling("." + name + "." + doing + "-" + random);
+    try {
+      return new NewFile(absolute, force, temporary, OutputFile.create(temporary));
+    } catch (IOException e) {
+      // The hidden name would only puzzle.
+      throw e.getCause() instanceof IOException cause ? OutputFile.failed(output, cause) : e;
+    }
+  }
+
+  private static RefusedException exists(Path output) {
+    return new RefusedException(
+        Errno.EEXIST, output + ": exists already: expected a new name, or --force to replace it");
+  }
+
+  OutputFile file() {
+    return file;
+  }
+
+  /** A path beside the file for what is needed meanwhile. */
+  Path scratch(String name) {
+    return temporary.resolveSibling(temporary.getFileName() + "." + name);
+  }
+
+  /** Gives the file its name. All of it is on the disk before. */
+  void commit() throws IOException {
+    file.sync();
+    file.close();
+    if (force) {
+      try {
+        Files.move(temporary, output, StandardCopyOption.ATOMIC_MOVE);
+      } catch (AtomicMoveNotSupportedException e) {
+        throw new IOException(output + ": can't be replaced: " + e.getReason(), e);
+      }
+    } else {
+      moveToNewName(temporary, output);
+    }
+    OutputFile.syncDirectory(output.resolveSibling(""));
+  }
+
+  /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
+  static void moveToNewName(Path temporary, Path output) throws IOException {
+    try {
+      Files.createLink(output, temporary);
+    } catch (FileAlreadyExistsException e) {
+      throw exists(output);
+    } catch (FileSystemException | UnsupportedOperationException e) {
+      // A file system without links; this looks first and then renames.
+      try {
+        Files.move(temporary, output);
+      } catch (FileAlreadyExistsException f) {
+        throw exists(output);
+      }
+    }
+  }
+
+  /** Removes what was not committed, and the hidden name. */
+  @Override
+  public void close() throws IOException {
+    try {
+      file.close();
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+  }
+}

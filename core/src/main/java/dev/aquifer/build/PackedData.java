@@ -1,0 +1,121 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.FileSource;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The data of the packed inode: ends of files, and whole files, one after the other, equal ones
+ * once. A temporary file until it is encoded. Appended to by one thread, then read by many.
+ */
+final class PackedData implements Batch.Source, Closeable {
+  private static final int REGULAR = 0100644;
+
+  private final OutputFile file;
+  private final Node like;
+  private final DigestIndex known = new DigestIndex();
+  private long sizeBytes;
+
+  private PackedData(OutputFile file, Node like) {
+    this.file = file;
+    this.like = like;
+  }
+
+  /**
+   * Creates the file; it goes when this is closed.
+   *
+   * @param like the packed inode gets the owner and times of this one
+   */
+  static PackedData create(Path path, Node like) throws IOException {
+    return new PackedData(OutputFile.create(path), like);
+  }
+
+  long sizeBytes() {
+    return sizeBytes;
+  }
+
+  /** Returns where {@code bytes} are, whose digest is at {@code index} of {@code digests}. */
+  long add(MemorySegment bytes, long[] digests, int index) throws IOException {
+    long found = known.find(digests, index);
+    if (found != DigestIndex.ABSENT) {
+      return found;
+    }
+    long at = sizeBytes;
+    file.write(at, bytes);
+    sizeBytes += bytes.byteSize();
+    known.put(digests, index, at);
+    return at;
+  }
+
+  /** Ends adding; returns the packed inode, whose data is yet to be placed. */
+  Node finish() {
+    FileStat stat = like.stat();
+    return new Node(
+        SourceEntry.root(
+            new FileStat(
+                REGULAR,
+                stat.uid(),
+                stat.gid(),
+                sizeBytes,
+                stat.mtimeSeconds(),
+                stat.mtimeNanos(),
+                0,
+                0,
+                0,
+                1,
+                0)));
+  }
+
+  /** Opens the data, whatever entry is asked for. */
+  @Override
+  public SourceFile open(SourceEntry entry) throws IOException {
+    return new PackedFile(FileSource.open(file.path()));
+  }
+
+  private record PackedFile(FileSource data) implements SourceFile {
+    @Override
+    public String name() {
+      return data.name();
+    }
+
+    @Override
+    public long sizeBytes() {
+      return data.sizeBytes();
+    }
+
+    @Override
+    public void read(long positionBytes, MemorySegment dst) throws IOException {
+      data.read(positionBytes, dst);
+    }
+
+    @Override
+    public long nextData(long positionBytes) {
+      return positionBytes;
+    }
+
+    @Override
+    public long nextHole(long positionBytes) {
+      return sizeBytes();
+    }
+
+    @Override
+    public void checkUnchanged() {}
+
+    @Override
+    public void close() throws IOException {
+      data.close();
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      file.close();
+    } finally {
+      Files.deleteIfExists(file.path());
+    }
+  }
+}

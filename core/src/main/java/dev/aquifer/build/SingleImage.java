@@ -1,0 +1,142 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.Sha256;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Builds an image in one file, with its data: {@link TreeReader}, {@link Encoder}, {@link
+ * ImagePlan}, {@link ImageWriter}, {@link ImageChecker}, in this order.
+ */
+public final class SingleImage {
+  private static final int[] ONE_FILE = {0};
+
+  private final SourceTree source;
+  private final Encoding encoding;
+  private final BuildOptions options;
+  private final NewFile target;
+
+  private SingleImage(SourceTree source, Encoding encoding, BuildOptions options, NewFile target) {
+    this.source = source;
+    this.encoding = encoding;
+    this.options = options;
+    this.target = target;
+  }
+
+  /**
+   * What was built.
+   *
+   * @param sizeBytes the size of the image
+   * @param dataBytes of these, data of regular files in whole blocks
+   * @param packedBytes the data of the packed inode before compression
+   * @param counts what the tree holds
+   * @param elapsed how long it took
+   */
+  public record Result(
+      long sizeBytes,
+      long dataBytes,
+      long packedBytes,
+      BuildResult.Counts counts,
+      Duration elapsed) {}
+
+  /**
+   * Builds an image of {@code tree}. It is written under a hidden name beside {@code output}, whose
+   * name it takes at the end. After an error or an interrupt of the calling thread nothing of it is
+   * left.
+   *
+   * @param tree what the image shall hold; stays open
+   * @param options what they say of spans, chunks and inline files is not looked at
+   * @throws dev.aquifer.io.RefusedException EEXIST, if there is something at {@code output}
+   * @throws IOException if the tree can't be read, changes meanwhile, can't be represented, or the
+   *     output can't be written
+   */
+  public static Result build(SourceTree tree, Path output, Encoding encoding, BuildOptions options)
+      throws IOException {
+    long start = System.nanoTime();
+    try (NewFile target = NewFile.create(output, options.force(), "building")) {
+      return new SingleImage(tree, encoding, options, target).build(start);
+    }
+  }
+
+  private Result build(long startNanos) throws IOException {
+    try (Spool spool = Spool.create(target.scratch("spool"))) {
+      Tree tree = TreeReader.read(source, spool, options.xattrs(), key());
+      try (PackedData packed =
+          encoding.fragments() == Encoding.Fragments.NONE
+              ? null
+              : PackedData.create(target.scratch("packed"), tree.root())) {
+        Data data = encode(tree, spool, packed);
+        ImagePlan plan =
+            ImagePlan.of(
+                tree, List.of(), options.timestamp(), data.frame, encoding, data.packedNode);
+        write(plan, spool, data.digest);
+        target.commit();
+        return new Result(
+            plan.blocks() << encoding.block().bits(),
+            data.frame.metaBytes() - (data.frame.dataBlock() << encoding.block().bits()),
+            packed == null ? 0 : packed.sizeBytes(),
+            tree.counts(),
+            Duration.ofNanos(System.nanoTime() - startNanos));
+      }
+    }
+  }
+
+  /** What stat says of the file that is being written, which must not be in the tree. */
+  private FileKey key() throws IOException {
+    Map<String, Object> found =
+        Files.readAttributes(target.file().path(), "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+    return new FileKey(
+        ((Number) Objects.requireNonNull(found.get("dev"))).longValue(),
+        ((Number) Objects.requireNonNull(found.get("ino"))).longValue());
+  }
+
+  /** Where the data of all regular files is. */
+  private record Data(Frame frame, @Nullable Node packedNode, Sha256 digest) {}
+
+  private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
+    int configBytes = encoding.configs().length;
+    long firstBlock = Frame.single(encoding.block(), configBytes, 0, 0).dataBlock();
+    WorkerPool pool = WorkerPool.start(options.threads());
+    // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
+    Arena arena = Arena.ofShared();
+    Encoder encoder =
+        new Encoder(
+            source,
+            spool,
+            encoding,
+            pool.executor(),
+            options.threads(),
+            arena,
+            target.file(),
+            firstBlock,
+            packed);
+    try {
+      encoder.run(tree);
+      Node packedNode = encoder.runPacked();
+      return new Data(
+          Frame.single(encoding.block(), configBytes, 0, encoder.endBlock() - firstBlock),
+          packedNode,
+          encoder.digest());
+    } finally {
+      pool.end();
+      encoder.close();
+      arena.close();
+    }
+  }
+
+  private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {
+    Sha256 all = ImageWriter.both(data, spool.finish());
+    Sha256 unused =
+        ImageWriter.write(
+            plan, spool, all, ONE_FILE, options.volumeName(), options.uuid(), target.file());
+    ImageChecker.check(plan, spool, ONE_FILE, target.file().path());
+  }
+}

@@ -1,0 +1,138 @@
+package dev.aquifer.build;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.aquifer.codec.Compression;
+import dev.aquifer.image.Image;
+import dev.aquifer.io.FileSource;
+import dev.aquifer.testing.Requires;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Images of one file, read back by the reader, which other tests hold against the kernel. */
+class SingleImageTest {
+  @TempDir Path temp;
+
+  static Stream<Encoding> encodings() {
+    List<Encoding> all = new ArrayList<>();
+    all.add(Encoding.plain());
+    for (int bits : new int[] {9, 10, 11, 13, 14, 16}) {
+      all.add(Encoding.plain().withBlockBits(bits));
+    }
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4"));
+    all.add(lz4);
+    for (int bits : new int[] {9, 10, 11, 13, 14, 16}) {
+      all.add(lz4.withBlockBits(bits));
+    }
+    for (int cluster : new int[] {8 << 10, 64 << 10, 1 << 20}) {
+      all.add(lz4.withClusterBytes(cluster));
+    }
+    all.add(lz4.withInlineTails(true));
+    all.add(lz4.withInlineTails(true).withClusterBytes(32 << 10));
+    all.add(lz4.withFragments(Encoding.Fragments.TAILS));
+    all.add(lz4.withFragments(Encoding.Fragments.TAILS).withClusterBytes(64 << 10));
+    all.add(lz4.withFragments(Encoding.Fragments.ALL));
+    all.add(lz4.withFragments(Encoding.Fragments.ALL).withClusterBytes(16 << 10));
+    all.add(lz4.withFragments(Encoding.Fragments.TAILS).withBlockBits(14));
+    return all.stream();
+  }
+
+  /** Files of many sizes that compress more or less, or not at all, and equal ones. */
+  static MemoryTree files(long seed) {
+    Random random = new Random(seed);
+    MemoryTree tree = TestTrees.odd();
+    int[] sizes = {
+      1, 100, 511, 4095, 4096, 4097, 8192, 12_000, 65_536, 100_000, 700_001, 5 << 20, (9 << 20) + 17
+    };
+    for (int size : sizes) {
+      tree.file("text" + size, text(random, size));
+      tree.file("noise" + size, TestTrees.noise(seed + size, size));
+      tree.file("zero" + size, new byte[size]);
+      tree.file("mixed" + size, mixed(random, size));
+      tree.file("again" + size, tree.at("text" + size).data.get(0L));
+    }
+    return tree;
+  }
+
+  private static byte[] text(Random random, int size) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(size + 20);
+    while (bytes.size() < size) {
+      bytes.writeBytes(("line " + random.nextInt(1000) + "\n").getBytes(StandardCharsets.US_ASCII));
+    }
+    return java.util.Arrays.copyOf(bytes.toByteArray(), size);
+  }
+
+  private static byte[] mixed(Random random, int size) {
+    byte[] bytes = new byte[size];
+    for (int at = 0; at < size; ) {
+      int length = Math.min(size - at, 1 + random.nextInt(30_000));
+      byte[] part =
+          random.nextBoolean() ? text(random, length) : TestTrees.noise(random.nextLong(), length);
+      System.arraycopy(part, 0, bytes, at, length);
+      at += length;
+    }
+    return bytes;
+  }
+
+  @ParameterizedTest
+  @MethodSource("encodings")
+  void isReadAsItWasBuilt(Encoding encoding) throws Exception {
+    MemoryTree tree = files(1);
+    Path image = temp.resolve("image");
+    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    try (FileSource source = FileSource.open(image)) {
+      assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("encodings")
+  void doesNotDependOnThreads(Encoding encoding) throws Exception {
+    MemoryTree tree = files(2);
+    Path one = temp.resolve("one");
+    Path eight = temp.resolve("eight");
+    SingleImage.build(tree, one, encoding, BuildOptions.defaults().withThreads(1));
+    SingleImage.build(tree, eight, encoding, BuildOptions.defaults().withThreads(8));
+    assertThat(one).hasSameBinaryContentAs(eight);
+  }
+
+  @Test
+  void fsckAcceptsLz4() throws Exception {
+    Requires.tool("fsck.erofs");
+    MemoryTree tree = files(3);
+    tree.at("").children.remove("hole");
+    tree.at("").children.remove("sparse");
+    Path image = temp.resolve("image");
+    SingleImage.build(
+        tree, image, Encoding.compressed(Compression.parse("lz4")), BuildOptions.defaults());
+    Process process =
+        new ProcessBuilder("fsck.erofs", "--extract", image.toString())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
+  }
+
+  @Test
+  void leavesNothingAfterAnError() throws Exception {
+    MemoryTree tree = files(4);
+    tree.file("broken", new byte[5000]).failure = new java.io.IOException("broken");
+    Path image = temp.resolve("image");
+    org.assertj.core.api.Assertions.assertThatThrownBy(
+            () -> SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults()))
+        .hasMessage("broken");
+    try (Stream<Path> left = Files.list(temp)) {
+      assertThat(left).isEmpty();
+    }
+  }
+}
