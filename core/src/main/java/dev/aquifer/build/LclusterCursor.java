@@ -2,7 +2,9 @@ package dev.aquifer.build;
 
 /**
  * Goes over the logical clusters of a compressed file, from the first to the last, and says of each
- * what an index says of it. Used by one thread.
+ * what an index says of it. If data that began before ends with the file, inside the last one, that
+ * is a head, too, of nothing, which begins at the file's end: the kernel takes all of the last one
+ * for data else, and refuses plain data of more than its blocks. Used by one thread.
  */
 final class LclusterCursor {
   /** Types of logical clusters: data begins here as it is; encoded; it began before. */
@@ -17,6 +19,7 @@ final class LclusterCursor {
   private final Clusters clusters;
   private final int bits;
   private final boolean isBig;
+  private final long sizeBytes;
   private final long last;
 
   private long number = -1;
@@ -36,6 +39,7 @@ final class LclusterCursor {
     this.clusters = clusters;
     this.bits = block.bits();
     this.isBig = isBig;
+    this.sizeBytes = sizeBytes;
     this.last = sizeBytes - 1 >>> bits;
     this.nextBlock = Math.max(clusters.firstBlock(), 0);
   }
@@ -59,24 +63,40 @@ final class LclusterCursor {
     return clusters.start(at) >>> bits;
   }
 
+  private int withinLast() {
+    return (int) sizeBytes & (1 << bits) - 1;
+  }
+
+  /** Whether the last logical cluster, in which no data begins, is a head of nothing. */
+  private boolean endsWithin() {
+    return withinLast() != 0 && clusters.start(clusters.count() - 1) >>> bits < last;
+  }
+
+  private boolean isEnd() {
+    return number == last && endsWithin();
+  }
+
   boolean isHead() {
-    return headNumber() == number;
+    return headNumber() == number || isEnd();
   }
 
   int type() {
     if (!isHead()) {
       return NONHEAD;
     }
-    return clusters.isEncoded(at) ? HEAD1 : PLAIN;
+    return isEnd() || !clusters.isEncoded(at) ? PLAIN : HEAD1;
   }
 
   /** Of a head: where in its logical cluster the data begins. */
   int offset() {
-    return (int) clusters.start(at) & (1 << bits) - 1;
+    return isEnd() ? withinLast() : (int) clusters.start(at) & (1 << bits) - 1;
   }
 
   /** Of a head: its first block. */
   long block() {
+    if (isEnd()) {
+      return 0;
+    }
     return clusters.hasFragment() && at == clusters.count() - 1
         ? clusters.fragmentAt() >>> 32
         : block;
@@ -84,7 +104,7 @@ final class LclusterCursor {
 
   /** Of a head: the first block even if it has none, where the next one would be. */
   long blockInRow() {
-    return block;
+    return isEnd() ? nextBlock : block;
   }
 
   /** Of any other: the distance back to the head, or how many blocks that has. */
@@ -95,7 +115,8 @@ final class LclusterCursor {
 
   /** Of any other: the distance to the next head, or to the end of the file. */
   int ahead() {
-    long next = at + 1 < clusters.count() ? clusters.start(at + 1) >>> bits : last + 1;
+    long end = endsWithin() ? last : last + 1;
+    long next = at + 1 < clusters.count() ? clusters.start(at + 1) >>> bits : end;
     return (int) (next - number);
   }
 }

@@ -139,6 +139,11 @@ public final class MemoryTree implements SourceTree {
     return item;
   }
 
+  public void remove(String path) {
+    int slash = path.lastIndexOf('/');
+    at(path.substring(0, Math.max(slash, 0))).children.remove(path.substring(slash + 1));
+  }
+
   public void hardLink(String path, String existing) {
     put(path, at(existing)).nlink++;
   }
