@@ -127,7 +127,7 @@ final class SelectionOptions {
     }
     if (!text.matches("[0-9]{1,18}")) {
       throw new IllegalArgumentException(
-          "SOURCE_DATE_EPOCH '%s': expected seconds since 1970".formatted(text.strip()));
+          "source date epoch '%s': expected seconds since 1970".formatted(text.strip()));
     }
     return Long.valueOf(text);
   }
