@@ -11,6 +11,7 @@ module dev.aquifer.core {
   exports dev.aquifer.format;
   exports dev.aquifer.image;
   exports dev.aquifer.build;
+  exports dev.aquifer.input;
   exports dev.aquifer.blob;
   exports dev.aquifer.nio;
   exports dev.aquifer.tool;

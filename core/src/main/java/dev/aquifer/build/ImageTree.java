@@ -6,6 +6,7 @@ import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -19,17 +20,24 @@ public final class ImageTree implements SourceTree {
   private static final long DEV = -1;
 
   private final Image image;
+  private final Closeable owner;
 
   /** The one place of each directory that was found. */
   private final Map<Long, SourceEntry> places = new ConcurrentHashMap<>();
 
-  private ImageTree(Image image) {
+  private ImageTree(Image image, Closeable owner) {
     this.image = image;
+    this.owner = owner;
   }
 
   /** The tree of {@code image}, which stays the caller's; its devices must be attached for data. */
   public static ImageTree of(Image image) {
-    return new ImageTree(image);
+    return new ImageTree(image, () -> {});
+  }
+
+  /** As the other; closing the tree closes {@code owner}, whose image it is. */
+  public static ImageTree of(Image image, Closeable owner) {
+    return new ImageTree(image, owner);
   }
 
   @Override
@@ -93,7 +101,9 @@ public final class ImageTree implements SourceTree {
   }
 
   @Override
-  public void close() {}
+  public void close() throws IOException {
+    owner.close();
+  }
 
   private Inode inode(SourceEntry entry) throws IOException {
     return image.inode(entry.stat().ino());

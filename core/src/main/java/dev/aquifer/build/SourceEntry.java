@@ -19,21 +19,34 @@ public final class SourceEntry {
   private final @Nullable SourceEntry parent;
   private final byte[] name;
   private final FileStat stat;
+  private final @Nullable Object origin;
 
-  private SourceEntry(@Nullable SourceEntry parent, byte[] name, FileStat stat) {
+  private SourceEntry(
+      @Nullable SourceEntry parent, byte[] name, FileStat stat, @Nullable Object origin) {
     this.parent = parent;
     this.name = name;
     this.stat = stat;
+    this.origin = origin;
   }
 
   /** The root directory of a tree. */
   public static SourceEntry root(FileStat stat) {
-    return new SourceEntry(null, NO_NAME, stat);
+    return new SourceEntry(null, NO_NAME, stat, null);
+  }
+
+  /** The root directory of a tree, with its {@link #origin}. */
+  public static SourceEntry root(FileStat stat, Object origin) {
+    return new SourceEntry(null, NO_NAME, stat, origin);
   }
 
   /** An entry of {@code parent}; {@code name} is kept and must not be changed afterwards. */
   public static SourceEntry of(SourceEntry parent, byte[] name, FileStat stat) {
-    return new SourceEntry(parent, name, stat);
+    return new SourceEntry(parent, name, stat, null);
+  }
+
+  /** As the other, with its {@link #origin}. */
+  public static SourceEntry of(SourceEntry parent, byte[] name, FileStat stat, Object origin) {
+    return new SourceEntry(parent, name, stat, origin);
   }
 
   /** The bytes of the name, without a slash; empty for the root. Not a copy: don't change it. */
@@ -44,6 +57,11 @@ public final class SourceEntry {
   /** The stat of the file. */
   public FileStat stat() {
     return stat;
+  }
+
+  /** What the tree that made this entry knows of it, for that tree alone; null if it needs none. */
+  public @Nullable Object origin() {
+    return origin;
   }
 
   /** The path below the root, with single slashes and none at the start; empty for the root. */
@@ -82,7 +100,7 @@ public final class SourceEntry {
    * A name or path on one line and without loss: UTF-8 as it is, other bytes, control characters
    * and {@code %} as {@code %XX}.
    */
-  static String printable(byte[] bytes) {
+  public static String printable(byte[] bytes) {
     try {
       String text =
           StandardCharsets.UTF_8.newDecoder().decode(java.nio.ByteBuffer.wrap(bytes)).toString();

@@ -9,6 +9,14 @@ import java.io.IOException;
  */
 public interface SourceFile extends ByteSource {
   /**
+   * Where all bytes of this file lie in one piece, as they are, in the archive that the tree is
+   * read from; -1 if they don't, or the tree is no archive.
+   */
+  default long archiveOffsetBytes() {
+    return -1;
+  }
+
+  /**
    * The position of the first data byte at or after {@code positionBytes}; the file's size if only
    * a hole follows. A source that knows of no holes returns {@code positionBytes}.
    */

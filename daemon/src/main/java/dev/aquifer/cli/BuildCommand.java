@@ -4,9 +4,11 @@ import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ReuseImage;
+import dev.aquifer.build.SourceTree;
+import dev.aquifer.input.SelectedTree;
+import dev.aquifer.input.Selection;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -14,20 +16,22 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Builds an image from a directory. */
+/** Builds an image. */
 @CommandLine.Command(
     name = "build",
-    description = "Build an image from a directory, as an OCI image layout.",
+    description =
+        "Build an image from a directory, a tar archive, a container image or another EROFS image, as an OCI image layout.",
     sortOptions = false)
 final class BuildCommand extends Command {
   private static final Pattern COMPRESSION = Pattern.compile("none|zstd(?::([0-9]{1,2}))?");
   private static final int MAX_ZSTD_LEVEL = 19;
 
-  @Parameters(paramLabel = "DIR", description = "The directory tree that the image shall hold.")
-  Path source = Path.of("");
+  @Parameters(paramLabel = "INPUT", description = BuildInput.DESCRIPTION)
+  String source = "";
 
   @Option(
       names = {"-o", "--output"},
@@ -58,39 +62,56 @@ final class BuildCommand extends Command {
       description = "How many threads read, hash and compress. Default: one for each processor.")
   @Nullable Integer threads;
 
-  @Option(
-      names = "--timestamp",
-      paramLabel = "SECONDS",
-      description =
-          "The modification time of all files, in seconds since 1970. Default: their own.")
-  @Nullable Long timestampSeconds;
+  @Mixin BuildInput input = new BuildInput();
 
-  @Option(names = "--no-xattrs", description = "Leave extended attributes and ACLs out.")
-  boolean noXattrs;
+  @Mixin SelectionOptions selection = new SelectionOptions();
 
   @Override
   ExitCode run() throws IOException, FailedException {
     BuildOptions options = options();
+    Selection selected = selected();
+    BuildResult result;
+    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
+        SourceTree tree = SelectedTree.of(open(), selected)) {
+      result = build(tree, options);
+    }
+    print(result);
+    return ExitCode.OK;
+  }
+
+  private SourceTree open() throws IOException, FailedException {
+    try {
+      return input.open(source, output);
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private Selection selected() throws IOException {
+    try {
+      return selection.selection();
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private BuildResult build(SourceTree tree, BuildOptions options) throws IOException {
     List<ReuseImage> earlier = new ArrayList<>();
-    try (LinuxTree tree = LinuxTree.open(directory(source))) {
+    try {
       for (Path image : reuse) {
         earlier.add(ReuseImage.open(image));
       }
-      BuildResult result;
-      try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*")) {
-        result = ImageBuilder.build(tree, output, earlier, options);
-      }
-      print(result);
+      return ImageBuilder.build(tree, output, earlier, options);
     } finally {
       for (ReuseImage image : earlier) {
         image.close();
       }
     }
-    return ExitCode.OK;
   }
 
   private BuildOptions options() {
-    BuildOptions options = BuildOptions.defaults().withForce(force).withXattrs(!noXattrs);
+    BuildOptions options =
+        BuildOptions.defaults().withForce(force).withXattrs(selection.takesXattrs());
     try {
       if (compression != null) {
         options = options.withZstdLevel(zstdLevel(compression, options.zstdLevel()));
@@ -98,10 +119,7 @@ final class BuildCommand extends Command {
       if (threads != null) {
         options = options.withThreads(threads);
       }
-      if (timestampSeconds != null) {
-        options = options.withTimestamp(Instant.ofEpochSecond(timestampSeconds));
-      }
-      return options;
+      return options.withTimestamp(selection.timestamp());
     } catch (IllegalArgumentException | java.time.DateTimeException e) {
       throw usage(String.valueOf(e.getMessage()));
     }

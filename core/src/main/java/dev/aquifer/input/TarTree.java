@@ -1,0 +1,148 @@
+package dev.aquifer.input;
+
+import dev.aquifer.image.FileType;
+import dev.aquifer.io.ByteSource;
+import dev.aquifer.io.FileSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tar archive as a tree: V7, ustar, GNU and pax, with sparse files of all four forms, extended
+ * attributes, times in nanoseconds, hard links, devices, and names of any bytes.
+ *
+ * <p>The tree is what GNU tar makes of the archive in an empty directory: a later entry takes the
+ * place of an earlier one, a directory over a directory changes it, and links on the way to a name
+ * are followed (inside of the tree). A directory that no entry describes has mode 0755 and the
+ * owner and time of the one it is in; a root without an entry belongs to root and is of 1970.
+ * Numbers of users and groups count, their names don't; ACLs in the form of text are left out.
+ *
+ * <p>Data of a plain archive in a file is read where it lies. An archive that is compressed (gzip,
+ * zstd, xz) or comes from a stream is copied once.
+ */
+public final class TarTree extends ItemTree {
+  private static final String STANDARD_INPUT = "-";
+
+  private final ByteSource archive;
+  private final @Nullable FileMark mark;
+
+  private TarTree(ByteSource archive, @Nullable FileMark mark) {
+    super(archive.name());
+    this.archive = archive;
+    this.mark = mark;
+  }
+
+  /**
+   * Opens an archive.
+   *
+   * @param place where a copy goes if need be: a directory, or a path below one; nothing is left
+   *     there
+   * @throws dev.aquifer.io.CorruptDataException if it is no tar archive, or is damaged or not whole
+   * @throws dev.aquifer.io.UnsupportedFeatureException if it has entries of an unknown type or is
+   *     compressed with something else
+   */
+  public static TarTree open(Path file, Path place) throws IOException {
+    if (!Files.isRegularFile(file) && Files.exists(file) && !Files.isDirectory(file)) {
+      try (InputStream in = Files.newInputStream(file)) {
+        return of(PlainData.copy(file.toString(), in, place), null);
+      }
+    }
+    FileSource source = FileSource.open(file);
+    try {
+      FileMark mark = FileMark.of(file);
+      ByteSource plain = PlainData.of(source, place, null, null);
+      if (plain == source) {
+        return of(plain, mark);
+      }
+      source.close();
+      return of(plain, null);
+    } catch (IOException | RuntimeException | Error e) {
+      source.close();
+      throw e;
+    }
+  }
+
+  /** As {@link #open}, for a stream, which is read to its end and stays open. */
+  public static TarTree read(InputStream in, Path place) throws IOException {
+    return of(PlainData.copy(STANDARD_INPUT, in, place), null);
+  }
+
+  private static TarTree of(ByteSource archive, @Nullable FileMark mark) throws IOException {
+    try {
+      TarTree tree = new TarTree(archive, mark);
+      TarReader reader = new TarReader(archive, true);
+      Unpacking unpacking = new Unpacking(tree, archive);
+      for (TarEntry entry = reader.next(); entry != null; entry = reader.next()) {
+        List<Name> names = unpacking.names(entry);
+        unpacking.add(entry, names);
+      }
+      return tree;
+    } catch (IOException | RuntimeException | Error e) {
+      archive.close();
+      throw e;
+    }
+  }
+
+  /**
+   * The plain archive, where {@link dev.aquifer.build.SourceFile#archiveOffsetBytes} counts; usable
+   * until this is closed.
+   */
+  @Override
+  public ByteSource archive() {
+    return archive;
+  }
+
+  /** The file at {@code path} below the root if it is a regular one, else null. */
+  @Nullable ByteSource file(String path) throws IOException {
+    List<Name> names = Name.split(path.getBytes(StandardCharsets.UTF_8));
+    if (names.isEmpty()) {
+      return null;
+    }
+    Item item = new Unpacking(this, archive).findFollowing(names);
+    return item != null && item.type == FileType.REGULAR
+        ? new ItemFile(name() + ": " + path, item, this)
+        : null;
+  }
+
+  @Override
+  void checkUnchanged() throws IOException {
+    if (mark != null) {
+      mark.check();
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+
+  /** What tells that a file was changed. */
+  private record FileMark(Path file, Object key, long sizeBytes, FileTime changed) {
+    static FileMark of(Path file) throws IOException {
+      BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
+      return new FileMark(file, String.valueOf(now.fileKey()), now.size(), now.lastModifiedTime());
+    }
+
+    void check() throws IOException {
+      FileMark now;
+      try {
+        now = of(file);
+      } catch (NoSuchFileException e) {
+        // The open file is as it was.
+        return;
+      }
+      if (!now.equals(this)) {
+        throw new IOException(
+            "%s: changed while it was read: expected the %d bytes that it had at first; build from an archive at rest"
+                .formatted(file, sizeBytes));
+      }
+    }
+  }
+}

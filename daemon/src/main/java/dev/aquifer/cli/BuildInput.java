@@ -1,0 +1,194 @@
+package dev.aquifer.cli;
+
+import dev.aquifer.blob.ObjectUrl;
+import dev.aquifer.build.ImageTree;
+import dev.aquifer.build.SourceTree;
+import dev.aquifer.format.ImageManifest;
+import dev.aquifer.image.Superblock;
+import dev.aquifer.input.LayerTree;
+import dev.aquifer.input.Platform;
+import dev.aquifer.input.TarTree;
+import dev.aquifer.nio.OpenedImage;
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** What an image is built from, and how that is found out. */
+final class BuildInput {
+  static final String DESCRIPTION =
+      "What the image shall hold: a directory; a tar archive (also with gzip, zstd or xz), or - for one on standard input; an OCI image layout or an archive of docker save; an EROFS image, also by its URL.";
+
+  private static final String STANDARD_INPUT = "-";
+
+  /** The kinds of input. */
+  enum Kind {
+    dir,
+    tar,
+    oci,
+    docker,
+    erofs
+  }
+
+  @Option(
+      names = "--input",
+      paramLabel = "dir|tar|oci|docker|erofs",
+      description = "What INPUT is. Default: what it looks like.")
+  @Nullable Kind kind;
+
+  @Option(
+      names = "--tar",
+      paramLabel = "f",
+      description = "INPUT is a tar archive, as --input tar says, too; only f, a full image.")
+  @Nullable String tar;
+
+  @Option(
+      names = "--platform",
+      paramLabel = "OS/ARCH",
+      description =
+          "Of a container image for several platforms, this one. Default: the only one, or linux on this processor.")
+  @Nullable String platform;
+
+  @Option(
+      names = "--image",
+      paramLabel = "NAME",
+      description = "Of several container images, the one of this name.")
+  @Nullable String image;
+
+  @Mixin ImageOptions options = new ImageOptions();
+
+  /**
+   * Opens the input.
+   *
+   * @param output beside it copies of what can't be read in place are kept meanwhile
+   * @throws IllegalArgumentException if the options have no meaning
+   */
+  SourceTree open(String reference, Path output) throws IOException, FailedException {
+    Path parent = output.toAbsolutePath().normalize().getParent();
+    Path place = parent == null ? output : parent;
+    LayerTree.Wanted wanted =
+        new LayerTree.Wanted(image, platform == null ? null : Platform.parse(platform), place);
+    Kind given = given();
+    if (reference.equals(STANDARD_INPUT)) {
+      return archive(given, TarTree.read(standardInput(), place), wanted);
+    }
+    if (ObjectUrl.isUrl(reference) || given == Kind.erofs) {
+      return erofs(reference);
+    }
+    Path path = Path.of(reference);
+    if (!Files.exists(path)) {
+      throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
+    }
+    if (Files.isDirectory(path)) {
+      return directory(given, path, wanted);
+    }
+    if (given == null && Files.isRegularFile(path) && isErofs(path)) {
+      return erofs(reference);
+    }
+    if (given == Kind.dir) {
+      throw new FailedException(ExitCode.FAILED, path + ": is no directory");
+    }
+    return archive(given, TarTree.open(path, place), wanted);
+  }
+
+  private @Nullable Kind given() {
+    if (tar == null) {
+      return kind;
+    }
+    if (!tar.equals("f")) {
+      throw new IllegalArgumentException(
+          "invalid value for option '--tar': '%s': expected f".formatted(tar));
+    }
+    if (kind != null && kind != Kind.tar) {
+      throw new IllegalArgumentException("--tar=f and --input " + kind + " exclude each other");
+    }
+    return Kind.tar;
+  }
+
+  private SourceTree directory(@Nullable Kind given, Path path, LayerTree.Wanted wanted)
+      throws IOException, FailedException {
+    boolean isLayout =
+        Files.isRegularFile(path.resolve("oci-layout"))
+            && Files.isRegularFile(path.resolve("index.json"));
+    return switch (given) {
+      case dir -> LinuxTree.open(path);
+      case oci -> LayerTree.ofLayout(path, wanted);
+      case docker -> LayerTree.ofDocker(path, wanted);
+      case erofs -> erofs(path.toString());
+      case tar ->
+          throw new FailedException(
+              ExitCode.FAILED, path + ": is a directory: expected a tar archive");
+      case null -> {
+        if (!isLayout) {
+          yield LinuxTree.open(path);
+        }
+        yield isOurs(path) ? erofs(path.toString()) : LayerTree.ofLayout(path, wanted);
+      }
+    };
+  }
+
+  /** Whether an image layout holds what this program builds, and not layers. */
+  private static boolean isOurs(Path layout) throws IOException {
+    // Whatever is wrong with it, the one who opens it then says so.
+    byte[] index = Files.readAllBytes(layout.resolve("index.json"));
+    try {
+      Path manifest = layout.resolve(ImageManifest.parseIndex(layout.toString(), index).path());
+      return Files.isRegularFile(manifest)
+          && Files.size(manifest) <= ImageManifest.MAX_JSON_BYTES
+          && Files.readString(manifest).contains(ImageManifest.BOOTSTRAP_TYPE);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static SourceTree archive(@Nullable Kind given, TarTree archive, LayerTree.Wanted wanted)
+      throws IOException {
+    try {
+      return switch (given) {
+        case oci -> LayerTree.ofLayout(archive, wanted);
+        case docker -> LayerTree.ofDocker(archive, wanted);
+        case tar -> archive;
+        case dir, erofs ->
+            throw new IllegalArgumentException(
+                "--input %s: can't be read from a stream".formatted(given));
+        case null -> {
+          if (LayerTree.isLayout(archive)) {
+            yield LayerTree.ofLayout(archive, wanted);
+          }
+          yield LayerTree.isDocker(archive) ? LayerTree.ofDocker(archive, wanted) : archive;
+        }
+      };
+    } catch (IOException | RuntimeException | Error e) {
+      archive.close();
+      throw e;
+    }
+  }
+
+  private SourceTree erofs(String reference) throws IOException {
+    OpenedImage opened = options.open(reference);
+    return ImageTree.of(opened.image(), opened);
+  }
+
+  private boolean isErofs(Path file) throws IOException {
+    ByteBuffer magic = ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    try (FileChannel channel = FileChannel.open(file)) {
+      channel.read(magic, options.offsetBytes + Superblock.POSITION_BYTES);
+    }
+    return magic.flip().remaining() == Integer.BYTES
+        && Integer.toUnsignedLong(magic.getInt()) == Superblock.MAGIC;
+  }
+
+  /** Standard input in a way that a signal can interrupt. */
+  private static InputStream standardInput() {
+    return Channels.newInputStream(new FileInputStream(FileDescriptor.in).getChannel());
+  }
+}
