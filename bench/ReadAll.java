@@ -9,15 +9,18 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Reads every regular file of an image once, with some threads, and prints the bytes and the seconds
- * that it took; the start of Java is not in them, its warming up is.
+ * Reads every regular file of an image once, however many names it has, with some threads, and
+ * prints the bytes and the seconds that it took; the start of Java is not in them, its warming up
+ * is.
  */
 public final class ReadAll {
   private ReadAll() {}
@@ -28,8 +31,9 @@ public final class ReadAll {
         ExecutorService executor = Executors.newFixedThreadPool(threads)) {
       long start = System.nanoTime();
       Image image = Image.open(source);
-      List<Inode> files = new ArrayList<>();
-      collect(image, image.root(), files);
+      Map<Long, Inode> found = new LinkedHashMap<>();
+      collect(image, image.root(), found);
+      List<Inode> files = List.copyOf(found.values());
       AtomicInteger next = new AtomicInteger();
       List<Future<Long>> readers = new ArrayList<>();
       for (int i = 0; i < threads; i++) {
@@ -43,14 +47,15 @@ public final class ReadAll {
     }
   }
 
-  private static void collect(Image image, Inode directory, List<Inode> files) throws IOException {
+  private static void collect(Image image, Inode directory, Map<Long, Inode> files)
+      throws IOException {
     List<DirEntry> entries = new ArrayList<>();
     image.directory(directory).forEach(entries::add);
     for (DirEntry entry : entries) {
       if (entry.type() == FileType.DIRECTORY) {
         collect(image, image.inode(entry), files);
       } else if (entry.type() == FileType.REGULAR) {
-        files.add(image.inode(entry));
+        files.putIfAbsent(entry.nid(), image.inode(entry));
       }
     }
   }

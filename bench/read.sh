@@ -8,7 +8,10 @@ fuse=${EROFSFUSE:-erofsfuse}
 peer=erofsfuse
 command -v "$fuse" >/dev/null || peer="kernel mount"
 
-read_mount() { find "$1" -type f -print0 | xargs -0 cat; }
+# A file with many names is read once.
+read_mount() {
+  find "$1" -type f -printf '%i %p\0' | sort -zu -k 1,1n | cut -z -d ' ' -f 2- | xargs -0 cat
+}
 
 mount_peer() {
   if [ "$peer" = erofsfuse ]; then

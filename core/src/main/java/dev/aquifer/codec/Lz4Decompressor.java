@@ -92,7 +92,7 @@ final class Lz4Decompressor implements Decompressor {
     private static final int FEW_BYTES = 8 * STEP;
 
     private static final int HISTORY_BYTES = 1 << 16;
-    private static final int MAX_ROOM_BYTES = 4 * HISTORY_BYTES;
+    private static final int MAX_ROOM_BYTES = 16 * HISTORY_BYTES;
 
     /** What the array for streams may have while nobody needs it. */
     private static final int KEPT_IN_BYTES = 1 << 17;

@@ -43,6 +43,23 @@ final class ClusterCache {
           extent.decodedBytes(),
           extent.isPartial());
     }
+
+    // Written out, since those of a record take the JVM longer to make than to use for a while.
+    @Override
+    public int hashCode() {
+      return Long.hashCode(addressBytes) + 31 * decodedBytes;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Key that
+          && addressBytes == that.addressBytes
+          && device == that.device
+          && storedBytes == that.storedBytes
+          && algorithm == that.algorithm
+          && decodedBytes == that.decodedBytes
+          && isPartial == that.isPartial;
+    }
   }
 
   /**

@@ -33,8 +33,7 @@ abstract sealed class ClusterMap permits LclusterMap, ExtentRecords, WholeFragme
             metadata, () -> inode.place(volume.name()) + ": its index of compressed data");
     long position = layout.headerPositionBytes();
     MemorySegment raw =
-        bytes
-            .at(position, MapHeader.SIZE_BYTES)
+        MemorySegment.ofArray(bytes.at(position, MapHeader.SIZE_BYTES))
             .asSlice(IndexBytes.offset(position), MapHeader.SIZE_BYTES);
     MapHeader header = MapHeader.read(volume, inode, layout, raw);
     if (header.hasFragment() && inode.nid() == volume.superblock().packedNid()) {

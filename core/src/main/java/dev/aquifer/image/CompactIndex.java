@@ -3,7 +3,6 @@ package dev.aquifer.image;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The index of layout 3: right after the map header, packs of entries, little endian. A pack of 2
@@ -55,7 +54,8 @@ final class CompactIndex implements LclusterIndex {
   }
 
   /** One pack, and which of its entries is meant. */
-  private record Pack(MemorySegment window, int offset, int entries, int valueBits, int entry) {
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Pack(byte[] window, int offset, int entries, int valueBits, int entry) {
     private int bits(int index) {
       int width = entries == 2 ? 16 : 14;
       int bit = width * index;
@@ -77,7 +77,7 @@ final class CompactIndex implements LclusterIndex {
     }
 
     long base() {
-      return LittleEndian.u32(window, offset + (entries == 2 ? PAIR_BYTES : LONG_PACK_BYTES) - 4L);
+      return LittleEndian.u32(window, offset + (entries == 2 ? PAIR_BYTES : LONG_PACK_BYTES) - 4);
     }
   }
 

@@ -6,7 +6,6 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The map of a file with a record for each of its runs, aligned to its size after the map header,
@@ -97,15 +96,14 @@ final class ExtentRecords extends ClusterMap {
 
   private long u32(long number, int field) throws IOException {
     long position = start + number * recordBytes;
-    return LittleEndian.u32(
-        bytes.at(position, recordBytes), IndexBytes.offset(position) + (long) field);
+    return LittleEndian.u32(bytes.at(position, recordBytes), IndexBytes.offset(position) + field);
   }
 
   /** Where a 4-byte record's bytes begin: after those of all before it. */
   private long addressOf(long number) throws IOException {
     synchronized (sums) {
       if (knownSums == 1) {
-        MemorySegment window = bytes.at(start - START_BYTES, START_BYTES);
+        byte[] window = bytes.at(start - START_BYTES, START_BYTES);
         sums[0] = LittleEndian.u64(window, IndexBytes.offset(start - START_BYTES));
       }
       int wanted = (int) (number >>> SUM_BITS);

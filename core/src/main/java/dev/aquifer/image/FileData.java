@@ -36,7 +36,7 @@ final class FileData implements ByteSource {
             : null;
     boolean isLong = inode.sizeBytes() > ReadAhead.RUN_BYTES;
     this.readAhead =
-        map != null && isLong && volume.hasHelpers() ? new ReadAhead(this, volume.helpers()) : null;
+        map != null && isLong && volume.hasHelpers() ? new ReadAhead(this, volume.threads()) : null;
   }
 
   /**
@@ -87,7 +87,23 @@ final class FileData implements ByteSource {
   @Override
   public void read(long positionBytes, MemorySegment dst) throws IOException {
     checkRange(positionBytes, dst.byteSize());
-    long helpEnd = readAhead == null ? 0 : readAhead.begin(positionBytes, dst.byteSize());
+    if (readAhead == null) {
+      read(positionBytes, dst, 0);
+      return;
+    }
+    long helpEnd = readAhead.begin(positionBytes, dst.byteSize());
+    // Where each processor has a reader of its own, helpers would only be in the way.
+    boolean isCounted = volume.threads().tryAcquire();
+    try {
+      read(positionBytes, dst, helpEnd);
+    } finally {
+      if (isCounted) {
+        volume.threads().release();
+      }
+    }
+  }
+
+  private void read(long positionBytes, MemorySegment dst, long helpEnd) throws IOException {
     try (StoredBytes stored = storedBytes()) {
       long done = 0;
       while (done < dst.byteSize()) {

@@ -2,7 +2,6 @@ package dev.aquifer.image;
 
 import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The index of layout 1. After the map header and 8 reserved bytes, an entry for each logical
@@ -32,19 +31,19 @@ record FullIndex(IndexBytes bytes, long startBytes) implements LclusterIndex {
 
   @Override
   public Lcluster entry(long number) throws IOException {
-    MemorySegment window = bytes.at(position(number), ENTRY_BYTES);
+    byte[] window = bytes.at(position(number), ENTRY_BYTES);
     int at = IndexBytes.offset(position(number));
     int advise = LittleEndian.u16(window, at);
     int type = advise & 3;
     return type == Lcluster.NONHEAD
-        ? Lcluster.nonhead(LittleEndian.u16(window, at + 4L))
-        : new Lcluster(type, LittleEndian.u16(window, at + 2L), -1, (advise & PARTIAL) != 0);
+        ? Lcluster.nonhead(LittleEndian.u16(window, at + 4))
+        : new Lcluster(type, LittleEndian.u16(window, at + 2), -1, (advise & PARTIAL) != 0);
   }
 
   @Override
   public long block(long number) throws IOException {
-    MemorySegment window = bytes.at(position(number), ENTRY_BYTES);
-    return LittleEndian.u32(window, IndexBytes.offset(position(number)) + 4L);
+    byte[] window = bytes.at(position(number), ENTRY_BYTES);
+    return LittleEndian.u32(window, IndexBytes.offset(position(number)) + 4);
   }
 
   @Override

@@ -18,9 +18,10 @@ final class IndexBytes {
   private final Supplier<String> place;
 
   /** The last window; another thread may replace it at any time. */
-  private volatile Window window = new Window(0, MemorySegment.ofArray(new byte[0]));
+  private volatile Window window = new Window(0, new byte[0]);
 
-  private record Window(long position, MemorySegment bytes) {}
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Window(long position, byte[] bytes) {}
 
   IndexBytes(Metadata metadata, Supplier<String> place) {
     this.metadata = metadata;
@@ -28,13 +29,15 @@ final class IndexBytes {
   }
 
   /** The window that has {@code [position, position + length)}; see {@link #offset}. */
-  MemorySegment at(long position, int length) throws IOException {
+  byte[] at(long position, int length) throws IOException {
     Window last = window;
     long from = position & -WINDOW_BYTES;
-    if (last.position != from || last.bytes.byteSize() < position - from + length) {
+    if (last.position != from || last.bytes.length < position - from + length) {
       metadata.check(position, length, place);
       int size = (int) Math.min(WINDOW_BYTES, metadata.available(from));
-      last = new Window(from, metadata.read(from, size, place));
+      byte[] read = new byte[size];
+      metadata.bytes().read(from, MemorySegment.ofArray(read));
+      last = new Window(from, read);
       window = last;
     }
     return last.bytes;

@@ -35,7 +35,7 @@ final class ReadAhead {
   private static final ThreadPoolExecutor POOL = pool();
 
   private final FileData file;
-  private final Semaphore helpers;
+  private final Semaphore threads;
 
   /** Where a read would go on that follows the last one. */
   private final AtomicLong next = new AtomicLong();
@@ -49,11 +49,11 @@ final class ReadAhead {
   /**
    * Makes the read-ahead of one file.
    *
-   * @param helpers counts the helpers that may work for the file's image at once
+   * @param threads counts the threads that may work for the file's image at once
    */
-  ReadAhead(FileData file, Semaphore helpers) {
+  ReadAhead(FileData file, Semaphore threads) {
     this.file = file;
-    this.helpers = helpers;
+    this.threads = threads;
   }
 
   private static ThreadPoolExecutor pool() {
@@ -96,7 +96,7 @@ final class ReadAhead {
   /** Gives helpers something to do, up to {@code end}, if there are any. */
   void assign(long end) {
     long from = Math.max(assigned.get(), reached.get() + RUN_BYTES);
-    while (from < end && helpers.tryAcquire()) {
+    while (from < end && threads.tryAcquire()) {
       boolean isTaken = false;
       try {
         List<Extent> run = file.run(from, Math.min(RUN_BYTES, end - from));
@@ -111,7 +111,7 @@ final class ReadAhead {
         return;
       } finally {
         if (!isTaken) {
-          helpers.release();
+          threads.release();
         }
       }
     }
@@ -128,7 +128,7 @@ final class ReadAhead {
       // Who reads it meets the same, and is told; unless its source is only for the reader's
       // thread.
     } finally {
-      helpers.release();
+      threads.release();
     }
   }
 

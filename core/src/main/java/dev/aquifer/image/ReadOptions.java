@@ -5,8 +5,8 @@ package dev.aquifer.image;
  *
  * @param cacheBytes how much decompressed data is kept, in bytes of heap; one cluster, of at most
  *     12 MiB, is kept in any case
- * @param threads how many threads decompress for one reader, its own included; the others are
- *     shared by all images of this process
+ * @param threads how many threads decompress: readers' own, and while there are fewer readers than
+ *     that, others that help them, which are shared by all images of this process
  */
 public record ReadOptions(long cacheBytes, int threads) {
   private static final long MAX_DEFAULT_CACHE_BYTES = 16 << 20;

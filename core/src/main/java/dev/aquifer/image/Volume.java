@@ -16,7 +16,7 @@ final class Volume {
   private final ReadOptions options;
   private final Metadata primary;
   private final ClusterReader clusters;
-  private final Semaphore helpers;
+  private final Semaphore threads;
 
   /** Both null if there is no metabox; set once, before anybody else sees this. */
   private @Nullable Inode metaboxInode;
@@ -36,7 +36,7 @@ final class Volume {
     this.primary = primary;
     this.clusters =
         new ClusterReader(new ClusterCache(options.cacheBytes()), new ClusterDecoder(superblock));
-    this.helpers = new Semaphore(options.threads() - 1);
+    this.threads = new Semaphore(options.threads());
   }
 
   static Volume open(
@@ -78,9 +78,9 @@ final class Volume {
     return options.threads() > 1;
   }
 
-  /** Counts the threads that may help now. */
-  Semaphore helpers() {
-    return helpers;
+  /** Counts the threads that may decompress now: readers, who do so in any case, and helpers. */
+  Semaphore threads() {
+    return threads;
   }
 
   /** The inode whose data is the metabox, or null if there is none. */

@@ -6,6 +6,9 @@ import java.nio.ByteOrder;
 
 /**
  * Reads and writes unaligned little-endian integers. 32-bit unsigned values live in {@code long}.
+ *
+ * <p>From arrays by single bytes: what is read often, such as an index, is that fast long before
+ * the JVM has compiled it.
  */
 public final class LittleEndian {
   private static final ValueLayout.OfShort SHORT =
@@ -35,6 +38,21 @@ public final class LittleEndian {
   /** The 64-bit value at {@code offset}. */
   public static long u64(MemorySegment segment, long offset) {
     return segment.get(LONG, offset);
+  }
+
+  /** The unsigned 16-bit value at {@code offset} of an array. */
+  public static int u16(byte[] bytes, int offset) {
+    return bytes[offset] & 0xff | (bytes[offset + 1] & 0xff) << 8;
+  }
+
+  /** The unsigned 32-bit value at {@code offset} of an array. */
+  public static long u32(byte[] bytes, int offset) {
+    return u16(bytes, offset) | (long) u16(bytes, offset + 2) << 16;
+  }
+
+  /** The 64-bit value at {@code offset} of an array. */
+  public static long u64(byte[] bytes, int offset) {
+    return u32(bytes, offset) | u32(bytes, offset + 4) << 32;
   }
 
   /** Writes the low 8 bits of {@code value}. */
