@@ -7,6 +7,8 @@ import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.zip.CRC32;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +29,7 @@ final class EncodeBatch extends Batch implements Closeable {
   /** A chunk of a file that is mostly holes; stays as it is. */
   static final int CHUNK = 3;
 
-  /** Stored streams behind inodes are no longer than this. */
+  /** What lies behind inodes is no longer than this. */
   private static final int MAX_INLINE_BYTES = 4096;
 
   /** A header and an index entry: what a file with clusters needs that a plain one doesn't. */
@@ -57,7 +59,7 @@ final class EncodeBatch extends Batch implements Closeable {
   private final int[] inlineEnd = new int[MAX_PIECES + 1];
   private final int[] clustersEnd = new int[MAX_PIECES + 1];
   private final long[] fragmentDigests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
-  private byte[] digest = {};
+  private long checksum;
 
   private int[] clusterStart = new int[256];
   private int[] clusterBlocks = new int[256];
@@ -98,7 +100,7 @@ final class EncodeBatch extends Batch implements Closeable {
   }
 
   private static int maxInline(BlockSize block) {
-    return Math.min(block.bytes(), MAX_INLINE_BYTES);
+    return Math.min(Slots.maxTailBytes(block), MAX_INLINE_BYTES);
   }
 
   @Override
@@ -118,13 +120,24 @@ final class EncodeBatch extends Batch implements Closeable {
       inlineEnd[i + 1] = inlineUsed;
       clustersEnd[i + 1] = clusters;
     }
-    digest = hash(stored.asSlice(0, used));
+    checksum = checksum(stored.asSlice(0, used));
     for (int i = 0; i < count(); i++) {
       MemorySegment fragment = fragment(i);
       if (fragment != null) {
         DigestIndex.toLongs(hash(fragment), fragmentDigests, digestAt(i));
       }
     }
+  }
+
+  /**
+   * Two that find different errors: the UUID needs no proof, and a digest takes 20 times as long.
+   */
+  private static long checksum(MemorySegment bytes) {
+    CRC32C first = new CRC32C();
+    first.update(bytes.asByteBuffer());
+    CRC32 second = new CRC32();
+    second.update(bytes.asByteBuffer());
+    return first.getValue() << 32 | second.getValue();
   }
 
   private static byte[] hash(MemorySegment bytes) {
@@ -135,10 +148,15 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whole blocks alone; what is left of a file is {@link #tail}. */
   private void storeFlat(int piece) {
-    MemorySegment bytes = kind(piece) == CHUNK ? blocks(piece) : bytes(piece);
-    long length = bytes.byteSize() - block.tail(bytes.byteSize());
-    MemorySegment.copy(bytes, 0, stored, used, length);
+    long length = blocks(piece).byteSize() - (tailBytes(piece) > 0 ? block.bytes() : 0);
+    MemorySegment.copy(blocks(piece), 0, stored, used, length);
     used += (int) length;
+  }
+
+  /** What of a flat piece is to lie inline. */
+  private int tailBytes(int piece) {
+    int tail = block.tail(lengthBytes(piece));
+    return kind(piece) == CHUNK || tail > Slots.maxTailBytes(block) ? 0 : tail;
   }
 
   private boolean isEnd(int piece) {
@@ -262,9 +280,9 @@ final class EncodeBatch extends Batch implements Closeable {
     return stored.asSlice(0, used);
   }
 
-  /** The digest of {@link #stored}. */
-  byte[] digest() {
-    return digest;
+  /** A checksum of {@link #stored}. */
+  long checksum() {
+    return checksum;
   }
 
   /** How many blocks of {@link #stored} are of a piece. */
@@ -277,11 +295,10 @@ final class EncodeBatch extends Batch implements Closeable {
     return isFlat[piece];
   }
 
-  /** What is left of a flat piece after whole blocks. */
+  /** What of a flat piece is not among its blocks, and lies inline. */
   MemorySegment tail(int piece) {
-    MemorySegment bytes = bytes(piece);
-    int tail = block.tail(bytes.byteSize());
-    return bytes.asSlice(bytes.byteSize() - tail, tail);
+    int tail = tailBytes(piece);
+    return bytes(piece).asSlice(lengthBytes(piece) - (long) tail, tail);
   }
 
   /** What of a piece lies inline. */

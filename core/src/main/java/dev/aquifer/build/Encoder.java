@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,7 +107,7 @@ final class Encoder implements Closeable {
     return nextBlock;
   }
 
-  /** The digest of all that was written. */
+  /** A digest of checksums of all that was written. */
   Sha256 digest() {
     return Sha256.finish(digest);
   }
@@ -204,7 +205,7 @@ final class Encoder implements Closeable {
               .formatted(MAX_BLOCKS, block.bytes()));
     }
     file.write(at << block.bits(), stored);
-    digest.update(batch.digest());
+    digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
     for (int piece = 0; piece < batch.count(); piece++) {
       place(batch, piece, at);
       at += batch.storedBlocks(piece);

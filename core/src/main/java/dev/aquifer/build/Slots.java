@@ -26,6 +26,11 @@ final class Slots {
     this.blockBytes = block.bytes();
   }
 
+  /** The longest tail that can follow any head. */
+  static int maxTailBytes(BlockSize block) {
+    return block.bytes() - Inode.SLOT_BYTES;
+  }
+
   /** Where the last inode ends, a multiple of 32. */
   long endBytes() {
     return end;
@@ -36,7 +41,7 @@ final class Slots {
    *
    * @param headBytes length of the inode and what may cross a block
    * @param tailBytes length of what follows and must not; if both fit in one block, they are put
-   *     into one
+   *     into one; at most {@link #maxTailBytes}
    * @return the position of the inode in bytes
    */
   long place(long headBytes, int tailBytes) {

@@ -61,6 +61,11 @@ public final class SingleImageTest {
       tree.file("mixed" + size, mixed(random, size));
       tree.file("again" + size, tree.at("text" + size).data.get(0L));
     }
+    for (int i = 1; i < 40; i++) {
+      // Nearly whole blocks, behind inodes of many sizes.
+      tree.file("tail" + i, TestTrees.noise(i, 4096 - i)).xattr("user.x", "x".repeat(i));
+      tree.file("longer" + i, text(random, 3 * 4096 - i)).xattr("user.x", "x".repeat(i));
+    }
     return tree;
   }
 

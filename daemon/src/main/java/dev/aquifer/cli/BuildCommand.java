@@ -2,8 +2,10 @@ package dev.aquifer.cli;
 
 import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
+import dev.aquifer.build.Encoding;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ReuseImage;
+import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
@@ -11,7 +13,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,7 @@ import picocli.CommandLine.Parameters;
 @CommandLine.Command(
     name = "build",
     description =
-        "Build an image from a directory, a tar archive, a container image or another EROFS image, as an OCI image layout.",
+        "Build an image from a directory, a tar archive, a container image or another EROFS image: as an OCI image layout, or in one file.",
     sortOptions = false)
 final class BuildCommand extends Command {
   private static final Pattern COMPRESSION = Pattern.compile("none|zstd(?::([0-9]{1,2}))?");
@@ -37,7 +38,7 @@ final class BuildCommand extends Command {
       names = {"-o", "--output"},
       paramLabel = "OUT",
       required = true,
-      description = "Where the image layout goes; must not exist, or see --force.")
+      description = "Where the image goes; must not exist, or see --force.")
   Path output = Path.of("");
 
   @Option(
@@ -53,30 +54,47 @@ final class BuildCommand extends Command {
       description = "How spans are stored; N is 1 (fast) to 19 (small). Default: zstd:3.")
   @Nullable String compression;
 
-  @Option(names = "--force", description = "Replace an image layout that is at OUT.")
+  @Option(names = "--force", description = "Replace an image that is at OUT.")
   boolean force;
 
   @Option(
-      names = "--threads",
+      names = {"--threads", "--workers"},
       paramLabel = "N",
       description = "How many threads read, hash and compress. Default: one for each processor.")
   @Nullable Integer threads;
 
   @Mixin BuildInput input = new BuildInput();
 
+  @Mixin EncodingOptions single = new EncodingOptions();
+
   @Mixin SelectionOptions selection = new SelectionOptions();
 
   @Override
   ExitCode run() throws IOException, FailedException {
     BuildOptions options = options();
+    Encoding encoding = single.isSingle() ? encoding() : null;
     Selection selected = selected();
-    BuildResult result;
+    BuildReport report = new BuildReport(out());
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
         SourceTree tree = SelectedTree.of(open(), selected)) {
-      result = build(tree, options);
+      if (encoding != null) {
+        report.print(output, SingleImage.build(tree, output, encoding, options));
+      } else {
+        report.print(output, build(tree, options));
+      }
     }
-    print(result);
     return ExitCode.OK;
+  }
+
+  private Encoding encoding() {
+    if (compression != null || !reuse.isEmpty()) {
+      throw usage("--compression and --reuse are for image layouts: expected -z for one file");
+    }
+    try {
+      return single.encoding();
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
+    }
   }
 
   private SourceTree open() throws IOException, FailedException {
@@ -113,6 +131,7 @@ final class BuildCommand extends Command {
     BuildOptions options =
         BuildOptions.defaults().withForce(force).withXattrs(selection.takesXattrs());
     try {
+      options = options.withUuid(single.uuid()).withVolumeName(single.label);
       if (compression != null) {
         options = options.withZstdLevel(zstdLevel(compression, options.zstdLevel()));
       }
@@ -139,46 +158,5 @@ final class BuildCommand extends Command {
     throw usage(
         "invalid value for option '--compression': '%s': expected none, zstd, or zstd:1 to zstd:%d"
             .formatted(text, MAX_ZSTD_LEVEL));
-  }
-
-  private void print(BuildResult result) {
-    out()
-        .printf(Locale.ROOT, "%s: built in %.1f s%n", output, result.elapsed().toMillis() / 1000.0);
-    out().printf("  manifest   %s%n", result.manifestDigest());
-    out()
-        .printf(
-            "  bootstrap  %s  %s%n",
-            result.bootstrapDigest(), ByteCount.text(result.bootstrapBytes()));
-    for (BuildResult.Blob blob : result.blobs()) {
-      out()
-          .printf(
-              "  blob       %s  %s, stored in %s%s%n",
-              blob.id(),
-              ByteCount.text(blob.plainBytes()),
-              ByteCount.text(blob.objectBytes()),
-              blob.reusedFrom().isEmpty() ? "" : ", of " + blob.reusedFrom());
-    }
-    BuildResult.Counts counts = result.counts();
-    out()
-        .printf(
-            "  files      %d regular, %d directories, %d symlinks, %d special, %d hard links%n",
-            counts.regular(),
-            counts.directories(),
-            counts.symlinks(),
-            counts.special(),
-            counts.hardLinks());
-    BuildResult.Bytes bytes = result.bytes();
-    out()
-        .printf(
-            "  data       %s: %s new, %s reused, %s duplicate, %s holes, %s in the bootstrap%n",
-            ByteCount.text(bytes.source()),
-            ByteCount.text(bytes.unique()),
-            ByteCount.text(bytes.reused()),
-            ByteCount.text(bytes.duplicate()),
-            ByteCount.text(bytes.holes()),
-            ByteCount.text(bytes.inline()));
-    for (BuildResult.Reuse from : bytes.reusedFrom()) {
-      out().printf("  reused     %s of %s%n", ByteCount.text(from.bytes()), from.image());
-    }
   }
 }
