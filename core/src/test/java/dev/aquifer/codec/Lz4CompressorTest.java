@@ -10,7 +10,7 @@ class Lz4CompressorTest extends CompressorContract {
 
   @Override
   List<String> compressions() {
-    return List.of("lz4");
+    return List.of("lz4", "lz4hc,level=1", "lz4hc", "lz4hc,level=12");
   }
 
   @Override
