@@ -45,6 +45,14 @@ abstract sealed class Lz4Compressor implements Compressor
   /** A guess, for speed alone. */
   private int lastConsumed;
 
+  /** Whether there is more after so many bytes changes nothing in what is before them. */
+  private final int lookAhead;
+
+  /** Matches of at least {@code enough} bytes are all the same. */
+  Lz4Compressor(int enough) {
+    lookAhead = LAST_MATCH + enough;
+  }
+
   /** Makes a block of bytes of {@link #in} before {@code end}; returns how many it stands for. */
   abstract int encode(int end);
 
@@ -64,7 +72,7 @@ abstract sealed class Lz4Compressor implements Compressor
       load(src, end);
       out = 0;
       int consumed = encode(end);
-      if (end < available && consumed > end - LAST_MATCH) {
+      if (end < available && consumed > end - lookAhead) {
         wanted = 4 * end;
         continue;
       }

@@ -32,10 +32,10 @@ final class Lz4HighCompressor extends Lz4Compressor {
   /** With a match of this length already, a longer one is worth less searching. */
   private static final int GOOD = 12;
 
-  /** By level: about as small as liblz4 of the same level. */
-  private static final int[] ATTEMPTS = {0, 6, 8, 12, 16, 24, 32, 40, 48, 64, 96, 256, 1024};
+  /** By level: about as small as liblz4 of the same level, where 0 means 9. */
+  private static final int[] ATTEMPTS = {64, 6, 8, 12, 16, 24, 32, 40, 48, 64, 96, 256, 1024};
 
-  private static final int[] ENOUGH = {0, 32, 32, 48, 48, 48, 48, 64, 64, 64, 128, 256, 1024};
+  private static final int[] ENOUGH = {64, 32, 32, 48, 48, 48, 48, 64, 64, 64, 128, 256, 1024};
 
   private final int attempts;
   private final int enough;
@@ -75,10 +75,9 @@ final class Lz4HighCompressor extends Lz4Compressor {
   private int matchPrice;
 
   Lz4HighCompressor(int level) {
-    // Level 9 is what is meant by 0.
-    int effort = level == 0 ? 9 : level;
-    attempts = ATTEMPTS[effort];
-    enough = ENOUGH[effort];
+    super(ENOUGH[level]);
+    attempts = ATTEMPTS[level];
+    enough = ENOUGH[level];
     int size = WINDOW + enough + 1;
     prices = new int[size];
     runs = new int[size];
@@ -191,7 +190,8 @@ final class Lz4HighCompressor extends Lz4Compressor {
     int count = 0;
     for (int k = at - start; k > 0; ) {
       if (lengths[k] == 0) {
-        k -= runs[k] > k ? k : Math.max(1, runs[k]);
+        // Some may come from before the window.
+        k -= Math.min(k, runs[k]);
       } else {
         way[count++] = k;
         k -= lengths[k];
