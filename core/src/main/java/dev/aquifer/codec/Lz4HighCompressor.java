@@ -33,7 +33,7 @@ final class Lz4HighCompressor extends Lz4Compressor {
   private static final int GOOD = 12;
 
   /** By level: about as small as liblz4 of the same level, where 0 means 9. */
-  private static final int[] ATTEMPTS = {64, 6, 8, 12, 16, 24, 32, 40, 48, 64, 96, 256, 1024};
+  private static final int[] ATTEMPTS = {96, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 1024};
 
   private static final int[] ENOUGH = {64, 32, 32, 48, 48, 48, 48, 64, 64, 64, 128, 256, 1024};
 
