@@ -167,8 +167,8 @@ public record Compression(Algorithm algorithm, int level, int dictionaryBytes) {
   }
 
   /**
-   * The same with a size of the dictionary, which is also what the superblock names: for LZ4 the
-   * distance of matches, else {@link #dictionaryBytes} or the default for clusters of that size.
+   * How far back matches reach if the largest cluster has {@code clusterBytes}: what the superblock
+   * says of the algorithm.
    */
   public int dictionaryBytes(int clusterBytes) {
     if (algorithm == Algorithm.LZ4) {
@@ -197,8 +197,10 @@ public record Compression(Algorithm algorithm, int level, int dictionaryBytes) {
               .formatted(clusterBytes, Compressor.MAX_STREAM_BYTES));
     }
     return switch (algorithm) {
-      case LZ4 -> new Lz4FastCompressor();
-      case MICROLZMA, DEFLATE, ZSTD -> throw new UnsupportedOperationException(toString());
+      case LZ4 -> level == FAST ? new Lz4FastCompressor() : new Lz4HighCompressor(level);
+      case ZSTD -> new ZstdCompressor(level, dictionaryBytes(clusterBytes));
+      case MICROLZMA -> new MicroLzmaCompressor(level, dictionaryBytes(clusterBytes));
+      case DEFLATE -> new DeflateCompressor(level);
     };
   }
 

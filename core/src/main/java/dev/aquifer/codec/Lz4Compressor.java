@@ -15,7 +15,8 @@ import java.nio.ByteOrder;
  * may want: when it wants more, all is done again with more of it. What was copied at first never
  * shows in the result.
  */
-abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompressor {
+abstract sealed class Lz4Compressor implements Compressor
+    permits Lz4FastCompressor, Lz4HighCompressor {
   static final VarHandle INT =
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.nativeOrder());
   static final VarHandle LONG =
@@ -44,6 +45,14 @@ abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompres
   /** A guess, for speed alone. */
   private int lastConsumed;
 
+  /** Whether there is more after so many bytes changes nothing in what is before them. */
+  private final int lookAhead;
+
+  /** Matches of at least {@code enough} bytes are all the same. */
+  Lz4Compressor(int enough) {
+    lookAhead = LAST_MATCH + enough;
+  }
+
   /** Makes a block of bytes of {@link #in} before {@code end}; returns how many it stands for. */
   abstract int encode(int end);
 
@@ -63,7 +72,7 @@ abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompres
       load(src, end);
       out = 0;
       int consumed = encode(end);
-      if (end < available && consumed > end - LAST_MATCH) {
+      if (end < available && consumed > end - lookAhead) {
         wanted = 4 * end;
         continue;
       }
@@ -108,7 +117,7 @@ abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompres
     int more = moreBytes(literals);
     int after = out + 1 + more + literals + OFFSET_BYTES;
     int room = limit - after - 1 - LAST_LITERALS;
-    if (room < LAST_MATCH - LAST_LITERALS - MIN_MATCH) {
+    if (room < Math.max(0, LAST_MATCH - LAST_LITERALS - length)) {
       return 0;
     }
     int fitting = length;
@@ -164,11 +173,7 @@ abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompres
     if (room < 0) {
       return from;
     }
-    int count = Math.min(end - from, room);
-    // Of what is left, the number itself takes a part.
-    while (count + moreBytes(count) > room) {
-      count = Math.min(count - 1, room - moreBytes(count));
-    }
+    int count = Math.min(end - from, fittingLiterals(room));
     if (count >= MORE) {
       block[out++] = (byte) (MORE << 4);
       out = putMore(count - MORE, out);
@@ -177,6 +182,32 @@ abstract sealed class Lz4Compressor implements Compressor permits Lz4FastCompres
     }
     out = putLiterals(from, count, out);
     return from + count;
+  }
+
+  /**
+   * How many literals go into {@code room} bytes, together with what their number has beyond 4
+   * bits.
+   */
+  static int fittingLiterals(int room) {
+    if (room < MORE) {
+      return Math.max(room, 0);
+    }
+    // 255 of 256, as near as that can be said with whole bytes.
+    int count = room - moreBytes(room);
+    while (count + 1 + moreBytes(count + 1) <= room) {
+      count++;
+    }
+    return count;
+  }
+
+  /** How many bytes the block has so far. */
+  final int out() {
+    return out;
+  }
+
+  /** How many bytes the block may have. */
+  final int limit() {
+    return limit;
   }
 
   /**

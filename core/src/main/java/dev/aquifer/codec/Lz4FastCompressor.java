@@ -21,6 +21,13 @@ final class Lz4FastCompressor extends Lz4Compressor {
   /** Grows with each block, so that what others left in the table is older than the block. */
   private int base = 1;
 
+  /** Where the match starts that {@link #search} found. */
+  private int matchStart;
+
+  Lz4FastCompressor() {
+    super(0);
+  }
+
   @Override
   int encode(int end) {
     if (base > Integer.MAX_VALUE - 2 * MAX_DECODED_BYTES) {
@@ -78,9 +85,6 @@ final class Lz4FastCompressor extends Lz4Compressor {
       at++;
     }
   }
-
-  /** Where the match starts that search found. */
-  private int matchStart;
 
   /** Returns where there is a match of at least 4 bytes, from {@code at} on; -1 if nowhere. */
   private int search(byte[] in, int start, int lastStart, int base) {
