@@ -1,6 +1,7 @@
 package dev.aquifer.nio;
 
 import dev.aquifer.blob.Backend;
+import dev.aquifer.blob.CachedBlob;
 import dev.aquifer.blob.CachedBootstrap;
 import dev.aquifer.blob.Lease;
 import dev.aquifer.blob.ObjectUrl;
@@ -24,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds out what a reference is, and opens it. For one image, by one thread. */
 final class ImageOpener {
+  /** Where mkfs.erofs puts a directory, inodes of what is in it are before and behind. */
+  private static final long READ_BEHIND_BYTES = 2 << 20;
+
   private final OpenOptions options;
   private final Held held = new Held();
 
@@ -85,24 +89,23 @@ final class ImageOpener {
     try {
       remote = RemoteImage.open(origins.add(Backend.open(url)));
     } catch (BackendException e) {
-      if (e.isTransient() || !isErofsFile(url)) {
+      CachedBlob file = e.isTransient() ? null : erofsFile(url);
+      if (file == null) {
         throw e;
       }
-      return raw(Shown.url(url), part(url));
+      return raw(Shown.url(url), file);
     }
     return aquifer(Shown.url(url), url, remote);
   }
 
-  /** Whether there is a file with a file system at {@code url}. */
-  private static boolean isErofsFile(String url) {
+  /** The file at {@code url}, if it has a file system. */
+  private @Nullable CachedBlob erofsFile(String url) {
     try {
-      ObjectUrl object = ObjectUrl.of(url);
-      try (Backend backend = Backend.open(object.location())) {
-        return ErofsMagic.isAt(backend, object.key());
-      }
+      CachedBlob file = part(ObjectUrl.of(url), url);
+      return ErofsMagic.isAt(file) ? file : null;
     } catch (IOException e) {
       // Then the first failure, of the layout, is what matters.
-      return false;
+      return null;
     }
   }
 
@@ -119,6 +122,9 @@ final class ImageOpener {
 
   /** An image that other tools made, of which nothing is proven. */
   private OpenedImage raw(String name, ByteSource file) throws IOException {
+    if (file instanceof CachedBlob blob) {
+      blob.setReadBehindBytes(READ_BEHIND_BYTES);
+    }
     Image image = Image.open(fileSystem(name, file));
     if (!options.devices().isEmpty()) {
       List<ByteSource> devices = new ArrayList<>();
@@ -148,7 +154,10 @@ final class ImageOpener {
     if (!ObjectUrl.isUrl(reference)) {
       return part(pathOf(reference));
     }
-    ObjectUrl object = ObjectUrl.of(reference);
+    return part(ObjectUrl.of(reference), reference);
+  }
+
+  private CachedBlob part(ObjectUrl object, String reference) throws IOException {
     Backend backend = origins.add(Backend.open(object.location()));
     return lease(reference).openUnverified(backend, object.key());
   }

@@ -16,6 +16,7 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
 import dev.aquifer.testing.FaultyOrigin;
+import dev.aquifer.testing.Requires;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -172,6 +173,29 @@ class OpenedImageTest {
       assertHoldsGolden(opened, golden);
       assertThat(opened.isVerified()).isFalse();
     }
+  }
+
+  @Test
+  void aSmallFileOfALargeRemoteFileTakesFewRequests() throws Exception {
+    Requires.tool("mkfs.erofs");
+    Path tree = Files.createDirectory(temp.resolve("tree"));
+    Files.write(tree.resolve("a"), TestTrees.noise(3, 12 << 20));
+    Files.createDirectory(tree.resolve("etc"));
+    for (int i = 0; i < 600; i++) {
+      Files.write(tree.resolve("etc/a name that is not too short " + i), new byte[3000]);
+    }
+    Files.writeString(tree.resolve("etc/name"), "aquifer");
+    Files.write(tree.resolve("z"), TestTrees.noise(4, 12 << 20));
+    Path file = temp.resolve("tree.erofs");
+    Process mkfs =
+        new ProcessBuilder("mkfs.erofs", "--quiet", file.toString(), tree.toString()).start();
+    assertThat(mkfs.waitFor()).isZero();
+
+    origin.clearLog();
+    try (OpenedImage opened = OpenedImage.open(origin.url() + "/tree.erofs", OpenOptions.DEFAULT)) {
+      assertThat(read(opened, "etc/name")).isEqualTo(MemoryTree.bytes("aquifer"));
+    }
+    assertThat(origin.requests("")).as("layout, size, at most three").isLessThanOrEqualTo(5);
   }
 
   @Test
