@@ -78,7 +78,7 @@ final class ImageOpener {
               + ": is no image: expected a file, or a directory with index.json in it, as `aquifer build` makes it");
     }
     String real = path.toRealPath().toString();
-    return aquifer(reference, real, RemoteImage.open(origins.add(Backend.open(real))));
+    return aquifer(reference, real, RemoteImage.open(backends(real)));
   }
 
   private OpenedImage remote(String url) throws IOException {
@@ -87,15 +87,36 @@ final class ImageOpener {
     }
     RemoteImage remote;
     try {
-      remote = RemoteImage.open(origins.add(Backend.open(url)));
+      remote = RemoteImage.open(backends(url));
     } catch (BackendException e) {
-      CachedBlob file = e.isTransient() ? null : erofsFile(url);
+      boolean mayBeFile = !e.isTransient() && options.mirrors().isEmpty();
+      CachedBlob file = mayBeFile ? erofsFile(url) : null;
       if (file == null) {
         throw e;
       }
       return raw(Shown.url(url), file);
     }
     return aquifer(Shown.url(url), url, remote);
+  }
+
+  /** The origin of a layout, and its mirrors. */
+  private List<Backend> backends(String location) throws IOException {
+    List<Backend> backends = new ArrayList<>();
+    backends.add(origins.add(Backend.open(location)));
+    for (String mirror : options.mirrors()) {
+      String place = ObjectUrl.isUrl(mirror) ? mirror : directoryOf(mirror);
+      backends.add(origins.add(Backend.open(place)));
+    }
+    return backends;
+  }
+
+  private static String directoryOf(String mirror) throws IOException {
+    Path path = pathOf(mirror);
+    if (!Files.isDirectory(path)) {
+      throw new RefusedException(
+          Errno.ENOENT, mirror + ": no such directory: expected a mirror's image layout");
+    }
+    return path.toRealPath().toString();
   }
 
   /** The file at {@code url}, if it has a file system. */
@@ -122,6 +143,11 @@ final class ImageOpener {
 
   /** An image that other tools made, of which nothing is proven. */
   private OpenedImage raw(String name, ByteSource file) throws IOException {
+    if (!options.mirrors().isEmpty()) {
+      throw refused(
+          name
+              + ": is a file: expected an image layout, as mirrors are given: nothing proves that they have the same file");
+    }
     if (file instanceof CachedBlob blob) {
       blob.setReadBehindBytes(READ_BEHIND_BYTES);
     }
