@@ -43,6 +43,7 @@ public final class CachedBlob implements ByteSource {
   private final Fetcher fetcher;
   private final Flusher flusher;
   private final ReadAhead readAhead;
+  private volatile int readBehindSpans;
   private final Instant since = Instant.now();
   private final LongAdder fetchedBytes = new LongAdder();
   private final LongAdder requests = new LongAdder();
@@ -176,16 +177,28 @@ public final class CachedBlob implements ByteSource {
     }
     int first = table.indexOf(offsetBytes);
     int last = table.indexOf(end(offsetBytes, lengthBytes) - 1);
-    List<Flight> flights = fetcher.demand(target, first, last, readAhead.onRead(first, last, true));
+    List<Flight> flights =
+        fetcher.demand(target, withBehind(first), last, readAhead.onRead(first, last, true));
     long startNanos = System.nanoTime();
     try {
       for (Flight flight : flights) {
-        await(flight, startNanos);
+        if (flight.index >= first) {
+          await(flight, startNanos);
+        }
       }
     } catch (IOException e) {
       fetcher.leave(flights);
       throw e;
     }
+  }
+
+  /** Where a request begins that is to have what is absent behind {@code first}, too. */
+  private int withBehind(int first) {
+    int from = first;
+    while (from > 0 && first - from < readBehindSpans && !file.present().get(from - 1)) {
+      from--;
+    }
+    return from;
   }
 
   private void await(Flight flight, long startNanos) throws IOException {
@@ -253,6 +266,14 @@ public final class CachedBlob implements ByteSource {
    */
   public void setReadAheadBytes(long windowBytes) {
     readAhead.setWindow(windowBytes, windowBytes == 0 ? 0 : fetcher.limits().maxReadAheadBytes());
+  }
+
+  /**
+   * Sets how much of what comes before a miss is fetched with it, in the same request, for readers
+   * who go about near each place; 0, as at first, for nothing. Holds for all who use the blob.
+   */
+  public void setReadBehindBytes(long bytes) {
+    readBehindSpans = (int) Math.min(table.count(), bytes >>> table.spanBits());
   }
 
   /** Whether every span is present and recorded. {@link #verify} may take it back. */

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
  * attribute of some name: one of 32 bits, chosen by XXH32 of the name without its name space, with
  * a seed that depends on the name space.
  */
-final class XattrFilter {
+public final class XattrFilter {
   private static final int SEED = 0x25BBE08F;
 
   private static final int PRIME_1 = 0x9E3779B1;
@@ -19,8 +19,8 @@ final class XattrFilter {
 
   private XattrFilter() {}
 
-  /** The bit, 0 to 31, of {@code name}. */
-  static int bit(int nameSpace, byte[] name) {
+  /** The bit, 0 to 31, of {@code name}, which comes after its name space of that number. */
+  public static int bit(int nameSpace, byte[] name) {
     return xxh32(name, SEED + nameSpace) & 31;
   }
 

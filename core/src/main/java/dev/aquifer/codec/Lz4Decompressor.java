@@ -74,8 +74,6 @@ final class Lz4Decompressor implements Decompressor {
    * </pre>
    */
   private static final class Block {
-    private static final VarHandle SHORT =
-        MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LONG =
         MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
     private static final byte[] NOTHING = {};
@@ -142,8 +140,7 @@ final class Lz4Decompressor implements Decompressor {
         int token = in[at++];
         int literals = token >>> 4 & MORE;
         if (literals < MORE && literals + Short.BYTES <= inEnd - at && literals < room - out) {
-          LONG.set(array, out, (long) LONG.get(in, at));
-          LONG.set(array, out + STEP, (long) LONG.get(in, at + STEP));
+          copyTwoSteps(in, at, array, out);
           at += literals;
           out += literals;
         } else {
@@ -173,7 +170,7 @@ final class Lz4Decompressor implements Decompressor {
           }
         }
 
-        int offset = (short) SHORT.get(in, at) & 0xffff;
+        int offset = in[at] & 0xff | (in[at + 1] & 0xff) << 8;
         at += Short.BYTES;
         // There is less in the array than in all only if there are 64 KiB.
         if (offset == 0 || offset > out) {
@@ -184,9 +181,8 @@ final class Lz4Decompressor implements Decompressor {
         int length = (token & MORE) + MIN_MATCH;
         if (length < MORE + MIN_MATCH && offset >= STEP && length < room - out) {
           int from = out - offset;
-          LONG.set(array, out, (long) LONG.get(array, from));
-          LONG.set(array, out + STEP, (long) LONG.get(array, from + STEP));
-          LONG.set(array, out + 2 * STEP, (long) LONG.get(array, from + 2 * STEP));
+          copyTwoSteps(array, from, array, out);
+          copyStep(array, from + 2 * STEP, array, out + 2 * STEP);
           out += length;
           continue;
         }
@@ -207,6 +203,16 @@ final class Lz4Decompressor implements Decompressor {
           return out;
         }
       }
+    }
+
+    // Methods of their own are compiled when the loop that calls them is still interpreted.
+    private static void copyTwoSteps(byte[] from, int at, byte[] to, int out) {
+      copyStep(from, at, to, out);
+      copyStep(from, at + STEP, to, out + STEP);
+    }
+
+    private static void copyStep(byte[] from, int at, byte[] to, int out) {
+      LONG.set(to, out, (long) LONG.get(from, at));
     }
 
     /** How many of {@code wanted} bytes go into what is left. */
@@ -268,7 +274,7 @@ final class Lz4Decompressor implements Decompressor {
         }
       }
       for (; out < end; out += STEP) {
-        LONG.set(array, out, (long) LONG.get(array, out - distance));
+        copyStep(array, out - distance, array, out);
       }
     }
 

@@ -29,6 +29,9 @@ final class ZstdDecompressor implements Decompressor {
   /** EROFS allows 1 MiB; a frame without a window may be as long as a cluster's data. */
   private static final long MAX_WINDOW_BYTES = 16 << 20;
 
+  /** A context keeps the window of the last prefix that it decoded. */
+  private static final long MAX_KEPT_WINDOW_BYTES = 1 << 20;
+
   /** A context costs more to make than a small frame to decode. */
   private static final int MAX_KEPT = 8;
 
@@ -38,6 +41,7 @@ final class ZstdDecompressor implements Decompressor {
   @Override
   public void decompress(MemorySegment src, MemorySegment dst, boolean isPrefix)
       throws BadStreamException {
+    long window = isPrefix ? checkWindow(src) : 0;
     ZstdDecompressCtx context = take();
     try {
       if (isPrefix) {
@@ -58,7 +62,7 @@ final class ZstdDecompressor implements Decompressor {
     } catch (ZstdException e) {
       throw new BadStreamException("Zstandard: " + e.getMessage());
     } finally {
-      giveBack(context);
+      giveBack(context, window <= MAX_KEPT_WINDOW_BYTES);
     }
   }
 
@@ -69,9 +73,9 @@ final class ZstdDecompressor implements Decompressor {
     }
   }
 
-  private void giveBack(ZstdDecompressCtx context) {
+  private void giveBack(ZstdDecompressCtx context, boolean isSmall) {
     synchronized (kept) {
-      if (kept.size() < MAX_KEPT) {
+      if (isSmall && kept.size() < MAX_KEPT) {
         kept.push(context);
         return;
       }
@@ -81,7 +85,6 @@ final class ZstdDecompressor implements Decompressor {
 
   private static void decompressPrefix(
       ZstdDecompressCtx context, MemorySegment src, MemorySegment dst) throws BadStreamException {
-    checkWindow(src);
     // Whoever had it before may have left a frame unfinished.
     context.reset();
     ByteBuffer in = src.asByteBuffer();
@@ -97,7 +100,7 @@ final class ZstdDecompressor implements Decompressor {
     }
   }
 
-  private static void checkWindow(MemorySegment src) throws BadStreamException {
+  private static long checkWindow(MemorySegment src) throws BadStreamException {
     if (src.byteSize() < 6) {
       throw new BadStreamException("Zstandard: a frame of %d bytes".formatted(src.byteSize()));
     }
@@ -114,6 +117,7 @@ final class ZstdDecompressor implements Decompressor {
           "Zstandard: a window of %d bytes: expected at most %d"
               .formatted(window, MAX_WINDOW_BYTES));
     }
+    return window;
   }
 
   private static BadStreamException tooShort(long length, MemorySegment dst) {

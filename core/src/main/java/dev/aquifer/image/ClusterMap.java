@@ -67,6 +67,9 @@ abstract sealed class ClusterMap permits LclusterMap, ExtentRecords, WholeFragme
 
   abstract Cluster look(long offset) throws IOException;
 
+  /** Where the index ends, with an inline tail. */
+  abstract long endBytes();
+
   private void check(Cluster cluster) throws IOException {
     switch (cluster.form()) {
       case HOLE, FRAGMENT -> {}

@@ -48,6 +48,12 @@ public final class Directory {
    * @throws CorruptDataException if what the search looks at is damaged
    */
   public Optional<DirEntry> find(byte[] name) throws IOException {
+    long number = blockOf(name);
+    return number < 0 ? Optional.empty() : find(block(number), name);
+  }
+
+  /** The block that {@code name} is in, if it is in any; -1 if there are none. */
+  private long blockOf(byte[] name) throws IOException {
     long low = 0;
     long high = blockCount() - 1;
     // The last block whose first name is not above the wanted one.
@@ -59,7 +65,7 @@ public final class Directory {
         high = middle - 1;
       }
     }
-    return high < 0 ? Optional.empty() : find(block(low), name);
+    return high < 0 ? -1 : low;
   }
 
   private static Optional<DirEntry> find(DirBlock block, byte[] name) throws IOException {
@@ -88,9 +94,24 @@ public final class Directory {
    *     have been given
    */
   public void forEach(Visitor visitor) throws IOException {
+    forEachFrom(0, visitor);
+  }
+
+  /** As {@link #forEach}, for the names behind {@code after}: it begins near them. */
+  public void forEachAfter(byte[] after, Visitor visitor) throws IOException {
+    forEachFrom(
+        Math.max(0, blockOf(after)),
+        entry -> {
+          if (Arrays.compareUnsigned(entry.nameWithoutCopy(), after) > 0) {
+            visitor.visit(entry);
+          }
+        });
+  }
+
+  private void forEachFrom(long block, Visitor visitor) throws IOException {
     int readBytes = Math.max(blockSize, READ_BYTES);
     byte @Nullable [] previous = null;
-    for (long position = 0; position < data.sizeBytes(); position += readBytes) {
+    for (long position = block * blockSize; position < data.sizeBytes(); position += readBytes) {
       int length = (int) Math.min(readBytes, data.sizeBytes() - position);
       MemorySegment bytes = read(position, length);
       for (int offset = 0; offset < length; offset += blockSize) {

@@ -94,6 +94,11 @@ final class ExtentRecords extends ClusterMap {
     return cluster(from, length, plen, address, number == count - 1);
   }
 
+  @Override
+  long endBytes() {
+    return start + count * recordBytes;
+  }
+
   private long u32(long number, int field) throws IOException {
     long position = start + number * recordBytes;
     return LittleEndian.u32(bytes.at(position, recordBytes), IndexBytes.offset(position) + field);

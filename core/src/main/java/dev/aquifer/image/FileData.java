@@ -150,6 +150,8 @@ final class FileData implements ByteSource {
     Supplier<String> place = this::name;
     switch (extents.get(index)) {
       case Extent.Hole hole -> dst.fill((byte) 0);
+      case Extent.Plain plain when map != null && StoredBytes.isShort(plain) ->
+          dst.copyFrom(stored.get(extents, index));
       case Extent.Plain plain ->
           volume.devices().source(plain.device(), place).read(plain.addressBytes(), dst);
       case Extent.Encoded encoded -> clusters().read(extents, index, stored, dst, place);

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 
 /**
@@ -232,6 +233,38 @@ public final class Image {
    */
   public SortedMap<String, byte[]> xattrs(Inode inode) throws IOException {
     return Xattrs.read(volume, prefixes, inode);
+  }
+
+  /**
+   * What the filter of names of {@code inode} says: a set bit means that no attribute's name has
+   * that hash, and the kernel gives none that has; 0 if there is no filter.
+   */
+  public int xattrFilter(Inode inode) throws IOException {
+    return Xattrs.filter(volume, inode);
+  }
+
+  /** Where the attributes of {@code inode} are that others may have, too. */
+  public List<MetadataRange> sharedXattrs(Inode inode) throws IOException {
+    return Xattrs.shared(volume, inode);
+  }
+
+  /** Where the long prefixes of names of attributes are; empty if there are none, or in a file. */
+  public Optional<MetadataRange> xattrPrefixes() {
+    return Optional.ofNullable(prefixes.range());
+  }
+
+  /**
+   * Where the index of compressed data ends, with an inline tail; it begins at the map header, in
+   * what the inode is in.
+   *
+   * @throws RefusedException with EINVAL if the inode has none
+   */
+  public long indexEndBytes(Inode inode) throws IOException {
+    if (inode.layout() instanceof DataLayout.Compressed compressed && inode.sizeBytes() > 0) {
+      return volume.clusterMap(inode, compressed).endBytes();
+    }
+    throw new RefusedException(
+        Errno.EINVAL, inode.place(name()) + ": has no index of compressed data");
   }
 
   /**

@@ -129,6 +129,11 @@ final class LclusterMap extends ClusterMap {
     return new Cluster(start, length, form, algorithm, address, stored, head.isPartial(), false);
   }
 
+  @Override
+  long endBytes() {
+    return index.endOf(lastNumber) + (header.hasInlineTail() ? header.inlineBytes() : 0);
+  }
+
   private Cluster tail(
       long number, long start, Form form, @Nullable Algorithm algorithm, boolean isPartial)
       throws IOException {

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.zip.CRC32C;
@@ -67,6 +68,7 @@ import java.util.zip.CRC32C;
  * @param uuid the image's UUID
  * @param volumeName the image's label, may be empty
  * @param algorithmBits the compression algorithms in use: bit n is that of number n
+ * @param compressionConfigs what streams of those algorithms may need, by number
  * @param extraDevices the number of device slots
  * @param deviceTablePositionBytes where the device table is
  * @param xattrPrefixes the number of long prefixes of names of extended attributes
@@ -89,6 +91,7 @@ public record Superblock(
     UUID uuid,
     String volumeName,
     int algorithmBits,
+    List<CompressionConfig> compressionConfigs,
     int extraDevices,
     long deviceTablePositionBytes,
     int xattrPrefixes,
@@ -105,6 +108,7 @@ public record Superblock(
   /** Its first four bytes. */
   public static final long MAGIC = 0xe0f5e1e2L;
 
+  private static final int EXTENSION_BYTES = 16;
   private static final int SIZE_WITH_METABOX_BYTES = 144;
   private static final int MIN_BLOCK_BITS = 9;
   private static final int MAX_BLOCK_BITS = 16;
@@ -230,6 +234,7 @@ public record Superblock(
         uuid(sb),
         volumeName(sb),
         algorithmBits(primary, sb, incompat),
+        compressionConfigs(primary, sb, incompat, blockBits),
         hasDevices ? LittleEndian.u16(sb, 86) : 0,
         LittleEndian.u16(sb, 88) * (long) DeviceSlot.SIZE_BYTES,
         (incompat & Feature.XATTR_PREFIXES.bit()) != 0 ? LittleEndian.u8(sb, 91) : 0,
@@ -253,9 +258,20 @@ public record Superblock(
     return bits;
   }
 
+  private static List<CompressionConfig> compressionConfigs(
+      ByteSource primary, MemorySegment sb, long incompat, int blockBits) throws IOException {
+    int field = LittleEndian.u16(sb, 84);
+    if ((incompat & Feature.COMPR_CFGS.bit()) != 0) {
+      int end = POSITION_BYTES + SIZE_BYTES + EXTENSION_BYTES * LittleEndian.u8(sb, 13);
+      return CompressionConfig.read(primary, end, algorithmBits(primary, sb, incompat), blockBits);
+    }
+    boolean isPadded = (incompat & Feature.LZ4_0PADDING.bit()) != 0;
+    return isPadded || field != 0 ? List.of(CompressionConfig.lz4(field)) : List.of();
+  }
+
   private static long metaboxNid(ByteSource primary, MemorySegment sb, long incompat)
       throws IOException {
-    int size = SIZE_BYTES + 16 * LittleEndian.u8(sb, 13);
+    int size = SIZE_BYTES + EXTENSION_BYTES * LittleEndian.u8(sb, 13);
     if (POSITION_BYTES + size > primary.sizeBytes()) {
       throw corrupt(
           primary,

@@ -4,6 +4,7 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,14 @@ import org.jspecify.annotations.Nullable;
  * what reading compressed data takes. Immutable but for caches.
  */
 final class Volume {
+  /** For as many files that threads read at once; a map holds a few KiB. */
+  private static final int KEPT_MAPS_BITS = 4;
+
+  private static final int KEPT_MAPS = 1 << KEPT_MAPS_BITS;
+
+  /** Spreads numbers that are near each other. */
+  private static final long NID_FACTOR = 0x9E3779B97F4A7C15L;
+
   private final Superblock superblock;
   private final Devices devices;
   private final ReadOptions options;
@@ -26,8 +35,9 @@ final class Volume {
   /** The data of the packed inode, once it is needed; any thread may set it, to the same. */
   private volatile @Nullable FileData packed;
 
-  /** The map of the compressed file that was last asked for its extents. */
-  private volatile @Nullable ClusterMap lastMap;
+  /** Maps of compressed files that were asked for their extents, by number: one in each place. */
+  private final AtomicReferenceArray<@Nullable ClusterMap> lastMaps =
+      new AtomicReferenceArray<>(KEPT_MAPS);
 
   private Volume(Superblock superblock, Devices devices, ReadOptions options, Metadata primary) {
     this.superblock = superblock;
@@ -128,10 +138,11 @@ final class Volume {
 
   /** The map of {@code inode}, whose layout is {@code layout}. */
   ClusterMap clusterMap(Inode inode, DataLayout.Compressed layout) throws IOException {
-    ClusterMap map = lastMap;
+    int place = Long.hashCode(inode.nid() * NID_FACTOR) >>> Integer.SIZE - KEPT_MAPS_BITS;
+    ClusterMap map = lastMaps.get(place);
     if (map == null || !map.inode.equals(inode)) {
       map = ClusterMap.open(this, inode, layout);
-      lastMap = map;
+      lastMaps.set(place, map);
     }
     return map;
   }

@@ -37,13 +37,20 @@ final class XattrPrefixes {
   private final String imageName;
   private final List<byte @Nullable []> longPrefixes;
 
+  /** Where the long prefixes are; null if there are none, or in the packed inode. */
+  private final @Nullable MetadataRange range;
+
   /** Why the long prefixes can't be had, or null. */
   private final @Nullable String unsupported;
 
   private XattrPrefixes(
-      String imageName, List<byte @Nullable []> longPrefixes, @Nullable String unsupported) {
+      String imageName,
+      List<byte @Nullable []> longPrefixes,
+      @Nullable MetadataRange range,
+      @Nullable String unsupported) {
     this.imageName = imageName;
     this.longPrefixes = longPrefixes;
+    this.range = range;
     this.unsupported = unsupported;
   }
 
@@ -54,19 +61,30 @@ final class XattrPrefixes {
   static XattrPrefixes read(Volume volume) throws IOException {
     Superblock superblock = volume.superblock();
     if (superblock.xattrPrefixes() == 0) {
-      return new XattrPrefixes(volume.name(), List.of(), null);
+      return none(volume.name());
     }
     try {
-      return new XattrPrefixes(
-          volume.name(),
-          readRecords(
-              new Metadata(source(volume), 0),
-              superblock.xattrPrefixPositionBytes(),
-              superblock.xattrPrefixes()),
-          null);
+      ByteSource source = source(volume);
+      List<byte @Nullable []> prefixes = new ArrayList<>();
+      long start = superblock.xattrPrefixPositionBytes();
+      long end = readRecords(new Metadata(source, 0), start, superblock.xattrPrefixes(), prefixes);
+      boolean isPrimary = source == volume.metadata().bytes();
+      boolean isMetabox = !isPrimary && superblock.has(Feature.METABOX);
+      MetadataRange range =
+          isPrimary || isMetabox ? new MetadataRange(isMetabox, start, end - start) : null;
+      return new XattrPrefixes(volume.name(), prefixes, range, null);
     } catch (UnsupportedFeatureException e) {
-      return new XattrPrefixes(volume.name(), List.of(), e.getMessage());
+      return new XattrPrefixes(volume.name(), List.of(), null, e.getMessage());
     }
+  }
+
+  /** Those of an image that has no long ones. */
+  static XattrPrefixes none(String imageName) {
+    return new XattrPrefixes(imageName, List.of(), null, null);
+  }
+
+  @Nullable MetadataRange range() {
+    return range;
   }
 
   private static ByteSource source(Volume volume) throws IOException {
@@ -83,9 +101,10 @@ final class XattrPrefixes {
     return volume.metadata().bytes();
   }
 
-  private static List<byte @Nullable []> readRecords(Metadata metadata, long start, int count)
+  /** Adds the prefixes to {@code prefixes}; returns where they end. */
+  private static long readRecords(
+      Metadata metadata, long start, int count, List<byte @Nullable []> prefixes)
       throws IOException {
-    List<byte @Nullable []> prefixes = new ArrayList<>(count);
     long position = start;
     for (int i = 0; i < count; i++) {
       String place =
@@ -102,7 +121,7 @@ final class XattrPrefixes {
       prefixes.add(join(base(LittleEndian.u8(header, 2), place), infix));
       position += 2 + length + 3 & -4;
     }
-    return prefixes;
+    return position;
   }
 
   /**

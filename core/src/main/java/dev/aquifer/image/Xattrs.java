@@ -5,6 +5,8 @@ import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -17,8 +19,8 @@ import java.util.TreeMap;
  * <caption>extended attributes</caption>
  * <tr><th>offset</th><th>width</th><th>field</th><th>meaning</th></tr>
  * <tr><th colspan="4">header</th></tr>
- * <tr><td>0</td><td>4</td><td>name_filter</td><td>a bit set: no name with that hash; not used
- * here</td></tr>
+ * <tr><td>0</td><td>4</td><td>name_filter</td><td>a bit set: no name with that hash; not needed
+ * to read</td></tr>
  * <tr><td>4</td><td>1</td><td>shared_count</td><td>n</td></tr>
  * <tr><td>5</td><td>7</td><td>reserved</td><td></td></tr>
  * <tr><td>12</td><td>4 n</td><td>shared ids</td><td></td></tr>
@@ -57,14 +59,10 @@ final class Xattrs {
   }
 
   private void readAll() throws IOException {
-    Metadata metadata = volume.metadata(inode.nid());
-    MemorySegment body =
-        metadata.read(inode.xattrPositionBytes(), inode.xattrSizeBytes(), this::place);
+    MemorySegment body = body();
     int shared = LittleEndian.u8(body, 4);
+    checkShared(shared, body);
     long position = HEADER_BYTES + 4L * shared;
-    if (position > body.byteSize()) {
-      throw corrupt("%d shared ids in %d bytes".formatted(shared, body.byteSize()));
-    }
     while (position < body.byteSize()) {
       // Both ends are multiples of 4, so there is room for the fields.
       long end = position + entryBytes(body, position);
@@ -81,12 +79,64 @@ final class Xattrs {
     }
   }
 
+  /**
+   * What the filter of names of {@code inode} says: a set bit means that no name has that hash; 0
+   * if there is none.
+   */
+  static int filter(Volume volume, Inode inode) throws IOException {
+    if (inode.xattrSizeBytes() == 0 || !volume.superblock().has(Feature.XATTR_FILTER)) {
+      return 0;
+    }
+    Xattrs xattrs = new Xattrs(volume, XattrPrefixes.none(volume.name()), inode);
+    return (int) LittleEndian.u32(xattrs.body(), 0);
+  }
+
+  /** Where the shared attributes of {@code inode} are. */
+  static List<MetadataRange> shared(Volume volume, Inode inode) throws IOException {
+    List<MetadataRange> ranges = new ArrayList<>();
+    if (inode.xattrSizeBytes() == 0) {
+      return ranges;
+    }
+    Xattrs xattrs = new Xattrs(volume, XattrPrefixes.none(volume.name()), inode);
+    MemorySegment body = xattrs.body();
+    int shared = LittleEndian.u8(body, 4);
+    xattrs.checkShared(shared, body);
+    for (int i = 0; i < shared; i++) {
+      long id = LittleEndian.u32(body, HEADER_BYTES + 4L * i);
+      MemorySegment fields = xattrs.pool().read(xattrs.position(id), ENTRY_BYTES, xattrs::place);
+      ranges.add(
+          new MetadataRange(xattrs.isPoolInMetabox(), xattrs.position(id), entryBytes(fields, 0)));
+    }
+    return ranges;
+  }
+
+  private MemorySegment body() throws IOException {
+    return volume
+        .metadata(inode.nid())
+        .read(inode.xattrPositionBytes(), inode.xattrSizeBytes(), this::place);
+  }
+
+  private void checkShared(int shared, MemorySegment body) throws CorruptDataException {
+    if (HEADER_BYTES + 4L * shared > body.byteSize()) {
+      throw corrupt("%d shared ids in %d bytes".formatted(shared, body.byteSize()));
+    }
+  }
+
+  private boolean isPoolInMetabox() {
+    return volume.superblock().has(Feature.SHARED_EA_IN_METABOX);
+  }
+
+  private Metadata pool() throws IOException {
+    return isPoolInMetabox() ? volume.metabox() : volume.metadata();
+  }
+
+  private long position(long id) {
+    return (volume.superblock().xattrBlock() << volume.superblock().blockBits()) + 4 * id;
+  }
+
   private void readShared(long id) throws IOException {
-    Metadata pool =
-        volume.superblock().has(Feature.SHARED_EA_IN_METABOX)
-            ? volume.metabox()
-            : volume.metadata();
-    long position = (volume.superblock().xattrBlock() << volume.superblock().blockBits()) + 4 * id;
+    Metadata pool = pool();
+    long position = position(id);
     MemorySegment fields =
         pool.read(position, ENTRY_BYTES, () -> place() + ": shared attribute " + id);
     add(pool.read(position, entryBytes(fields, 0), () -> place() + ": shared attribute " + id));

@@ -94,6 +94,15 @@ public final class ErofsFileSystemProvider extends FileSystemProvider {
    */
   public static final String DEVICES = "devices";
 
+  /**
+   * Further places of an image layout: a {@code List} of paths and URLs, or one of them. See {@link
+   * OpenOptions#mirrors}.
+   */
+  public static final String MIRRORS = "mirrors";
+
+  /** Whether a temporary cache is in memory: a {@code Boolean}, or its text. */
+  public static final String IN_MEMORY = "memory";
+
   /** Where the file system begins in the file, in bytes: a {@code Number}, or its text. */
   public static final String OFFSET = "offset";
 

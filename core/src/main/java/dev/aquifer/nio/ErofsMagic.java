@@ -3,6 +3,7 @@ package dev.aquifer.nio;
 import dev.aquifer.blob.Backend;
 import dev.aquifer.blob.ObjectInfo;
 import dev.aquifer.image.Superblock;
+import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -30,6 +31,12 @@ public final class ErofsMagic {
       backend.read(key, object, Superblock.POSITION_BYTES, bytes, count -> {});
       return isMagic(bytes);
     }
+  }
+
+  /** Whether {@code source} has the magic. */
+  public static boolean isAt(ByteSource source) throws IOException {
+    return source.sizeBytes() >= Superblock.POSITION_BYTES + BYTES
+        && isMagic(MemorySegment.ofArray(source.readBytes(Superblock.POSITION_BYTES, BYTES)));
   }
 
   /** Whether the file at {@code path} has the magic, for a file system that begins at an offset. */

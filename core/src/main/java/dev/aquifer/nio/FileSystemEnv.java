@@ -20,10 +20,14 @@ final class FileSystemEnv {
       Object value = entry.getValue();
       options =
           switch (entry.getKey()) {
-            case ErofsFileSystemProvider.DEVICES -> options.withDevices(devices(value));
+            case ErofsFileSystemProvider.DEVICES ->
+                options.withDevices(references(entry.getKey(), value));
+            case ErofsFileSystemProvider.MIRRORS ->
+                options.withMirrors(references(entry.getKey(), value));
             case ErofsFileSystemProvider.OFFSET -> options.withOffsetBytes(offset(value));
             case ErofsFileSystemProvider.DOMAIN ->
                 options.withDomainId(text(entry.getKey(), value));
+            case ErofsFileSystemProvider.IN_MEMORY -> options.withInMemory(flag(value));
             case ErofsFileSystemProvider.CACHE -> options.withCacheDirectory(path(value));
             default -> options;
           };
@@ -31,11 +35,11 @@ final class FileSystemEnv {
     return options;
   }
 
-  private static List<String> devices(@Nullable Object value) {
+  private static List<String> references(String key, @Nullable Object value) {
     if (value instanceof List<?> list) {
-      return list.stream().map(device -> text(ErofsFileSystemProvider.DEVICES, device)).toList();
+      return list.stream().map(reference -> text(key, reference)).toList();
     }
-    return List.of(text(ErofsFileSystemProvider.DEVICES, value));
+    return List.of(text(key, value));
   }
 
   private static long offset(@Nullable Object value) {
@@ -47,6 +51,14 @@ final class FileSystemEnv {
     } catch (NumberFormatException e) {
       throw wrong(ErofsFileSystemProvider.OFFSET, value, "a number of bytes");
     }
+  }
+
+  private static boolean flag(@Nullable Object value) {
+    return switch (String.valueOf(value)) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw wrong(ErofsFileSystemProvider.IN_MEMORY, value, "true or false");
+    };
   }
 
   private static Path path(@Nullable Object value) {

@@ -1,6 +1,7 @@
 package dev.aquifer.nio;
 
 import dev.aquifer.blob.Backend;
+import dev.aquifer.blob.CachedBlob;
 import dev.aquifer.blob.CachedBootstrap;
 import dev.aquifer.blob.Lease;
 import dev.aquifer.blob.ObjectUrl;
@@ -24,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds out what a reference is, and opens it. For one image, by one thread. */
 final class ImageOpener {
+  /** Where mkfs.erofs puts a directory, inodes of what is in it are before and behind. */
+  private static final long READ_BEHIND_BYTES = 2 << 20;
+
   private final OpenOptions options;
   private final Held held = new Held();
 
@@ -74,7 +78,7 @@ final class ImageOpener {
               + ": is no image: expected a file, or a directory with index.json in it, as `aquifer build` makes it");
     }
     String real = path.toRealPath().toString();
-    return aquifer(reference, real, RemoteImage.open(origins.add(Backend.open(real))));
+    return aquifer(reference, real, RemoteImage.open(backends(real)));
   }
 
   private OpenedImage remote(String url) throws IOException {
@@ -83,26 +87,46 @@ final class ImageOpener {
     }
     RemoteImage remote;
     try {
-      remote = RemoteImage.open(origins.add(Backend.open(url)));
+      remote = RemoteImage.open(backends(url));
     } catch (BackendException e) {
-      if (e.isTransient() || !isErofsFile(url)) {
+      boolean mayBeFile = !e.isTransient() && options.mirrors().isEmpty();
+      CachedBlob file = mayBeFile ? erofsFile(url) : null;
+      if (file == null) {
         throw e;
       }
-      return raw(Shown.url(url), part(url));
+      return raw(Shown.url(url), file);
     }
     return aquifer(Shown.url(url), url, remote);
   }
 
-  /** Whether there is a file with a file system at {@code url}. */
-  private static boolean isErofsFile(String url) {
+  /** The origin of a layout, and its mirrors. */
+  private List<Backend> backends(String location) throws IOException {
+    List<Backend> backends = new ArrayList<>();
+    backends.add(origins.add(Backend.open(location)));
+    for (String mirror : options.mirrors()) {
+      String place = ObjectUrl.isUrl(mirror) ? mirror : directoryOf(mirror);
+      backends.add(origins.add(Backend.open(place)));
+    }
+    return backends;
+  }
+
+  private static String directoryOf(String mirror) throws IOException {
+    Path path = pathOf(mirror);
+    if (!Files.isDirectory(path)) {
+      throw new RefusedException(
+          Errno.ENOENT, mirror + ": no such directory: expected a mirror's image layout");
+    }
+    return path.toRealPath().toString();
+  }
+
+  /** The file at {@code url}, if it has a file system. */
+  private @Nullable CachedBlob erofsFile(String url) {
     try {
-      ObjectUrl object = ObjectUrl.of(url);
-      try (Backend backend = Backend.open(object.location())) {
-        return ErofsMagic.isAt(backend, object.key());
-      }
+      CachedBlob file = part(ObjectUrl.of(url), url);
+      return ErofsMagic.isAt(file) ? file : null;
     } catch (IOException e) {
       // Then the first failure, of the layout, is what matters.
-      return false;
+      return null;
     }
   }
 
@@ -119,6 +143,14 @@ final class ImageOpener {
 
   /** An image that other tools made, of which nothing is proven. */
   private OpenedImage raw(String name, ByteSource file) throws IOException {
+    if (!options.mirrors().isEmpty()) {
+      throw refused(
+          name
+              + ": is a file: expected an image layout, as mirrors are given: nothing proves that they have the same file");
+    }
+    if (file instanceof CachedBlob blob) {
+      blob.setReadBehindBytes(READ_BEHIND_BYTES);
+    }
     Image image = Image.open(fileSystem(name, file));
     if (!options.devices().isEmpty()) {
       List<ByteSource> devices = new ArrayList<>();
@@ -148,7 +180,10 @@ final class ImageOpener {
     if (!ObjectUrl.isUrl(reference)) {
       return part(pathOf(reference));
     }
-    ObjectUrl object = ObjectUrl.of(reference);
+    return part(ObjectUrl.of(reference), reference);
+  }
+
+  private CachedBlob part(ObjectUrl object, String reference) throws IOException {
     Backend backend = origins.add(Backend.open(object.location()));
     return lease(reference).openUnverified(backend, object.key());
   }

@@ -80,7 +80,11 @@ final class SharedCache {
             "domain '%s': without a cache nothing is shared: expected a cache directory, too"
                 .formatted(options.domainId()));
       }
-      return openTemporary();
+      return openTemporary(options.inMemory());
+    }
+    if (options.inMemory()) {
+      throw new RefusedException(
+          Errno.EINVAL, directory + ": a cache directory is given, and a cache in memory wanted");
     }
     synchronized (OPEN) {
       Path known = Files.exists(directory) ? directory.toRealPath() : directory;
@@ -93,8 +97,8 @@ final class SharedCache {
     }
   }
 
-  private static User openTemporary() throws IOException {
-    Path directory = TemporaryDirectories.create();
+  private static User openTemporary(boolean inMemory) throws IOException {
+    Path directory = TemporaryDirectories.create(inMemory);
     try {
       SharedCache cache = new SharedCache(CacheStore.open(directory));
       synchronized (OPEN) {

@@ -1,5 +1,7 @@
 package dev.aquifer.nio;
 
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.nio.file.FileVisitResult;
@@ -14,27 +16,49 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Directories that are gone when this process is, also if it is told to end at any moment. (If it
- * is killed, they stay in the system's temporary directory, as {@code aquifer-*}.)
+ * is killed, they stay in the system's temporary directory, or in memory, as {@code aquifer-*}.)
  */
 final class TemporaryDirectories {
   private static final Logger LOG = System.getLogger(TemporaryDirectories.class.getName());
 
+  /** Where Linux systems have memory as a file system that anybody may use. */
+  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
+
+  private static final String PREFIX = "aquifer-";
   private static final Set<Path> PATHS = new HashSet<>(); // guarded by itself
   private static boolean isHooked; // guarded by PATHS
 
   private TemporaryDirectories() {}
 
-  /** A new one, for this user alone; its real path. */
-  static Path create() throws IOException {
+  /**
+   * A new one, for this user alone; its real path.
+   *
+   * @param inMemory whether it must be on a file system that is in memory
+   * @throws RefusedException if there is none
+   */
+  static Path create(boolean inMemory) throws IOException {
+    if (inMemory && !isInMemory(SHARED_MEMORY)) {
+      throw new RefusedException(
+          Errno.EOPNOTSUPP,
+          SHARED_MEMORY + ": no tmpfs is there: without one nothing can be kept in memory");
+    }
     synchronized (PATHS) {
       if (!isHooked) {
         Runtime.getRuntime().addShutdownHook(new Thread(TemporaryDirectories::removeAll));
         isHooked = true;
       }
-      Path path = Files.createTempDirectory("aquifer-").toRealPath();
+      Path made =
+          inMemory
+              ? Files.createTempDirectory(SHARED_MEMORY, PREFIX)
+              : Files.createTempDirectory(PREFIX);
+      Path path = made.toRealPath();
       PATHS.add(path);
       return path;
     }
+  }
+
+  private static boolean isInMemory(Path directory) throws IOException {
+    return Files.isDirectory(directory) && Files.getFileStore(directory).type().equals("tmpfs");
   }
 
   /**

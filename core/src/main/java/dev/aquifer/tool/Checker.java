@@ -1,5 +1,6 @@
 package dev.aquifer.tool;
 
+import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.DirEntry;
 import dev.aquifer.image.Directory;
 import dev.aquifer.image.Extent;
@@ -8,25 +9,23 @@ import dev.aquifer.image.FileType;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.image.Superblock;
-import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 
 /**
  * Checks an opened image: all inodes that can be reached, names and their order, {@code .} and
  * {@code ..}, counts of names and of inodes, attributes, targets, where all data is and that
- * nothing lies on something else; and, if asked, reads every byte. The superblock with its checksum
- * and the device table were checked when the image was opened.
+ * nothing lies on something else; and, if asked, reads every byte, in several threads. The
+ * superblock with its checksum and the device table were checked when the image was opened.
  *
  * <p>Needs some 200 bytes of memory for each inode and each run of data, and its path, of which
  * only the last name is told if it has more than 512 bytes. What would take more than the heap is
@@ -35,13 +34,12 @@ import java.util.function.LongConsumer;
 public final class Checker {
   private static final byte[] DOT = {'.'};
   private static final byte[] DOT_DOT = {'.', '.'};
-  private static final long STEP_BYTES = 1 << 20;
   private static final int MAX_OVERLAPS = 100;
 
   private final Image image;
   private final boolean withData;
   private final Consumer<Finding> findings;
-  private final LongConsumer progress;
+  private final DataReaders readers;
   private final Overlaps overlaps;
 
   /** Of each inode that is no directory: how many names were met. */
@@ -55,7 +53,6 @@ public final class Checker {
 
   private long directories;
   private long hidden;
-  private long dataBytes;
   private long damages;
   private long unsupported;
 
@@ -64,7 +61,9 @@ public final class Checker {
     this.image = image;
     this.withData = withData;
     this.findings = findings;
-    this.progress = progress;
+    this.readers =
+        new DataReaders(
+            image, progress, (entry, read) -> step(Finding.Kind.DATA, entry, read::get));
     this.overlaps = new Overlaps(image);
   }
 
@@ -105,13 +104,16 @@ public final class Checker {
       Image image, boolean withData, Consumer<Finding> findings, LongConsumer progress)
       throws IOException {
     Checker checker = new Checker(image, withData, findings, progress);
-    ImageWalk.walk(image, checker.new Visitor());
-    checker.checkHiddenInodes();
+    try (DataReaders readers = checker.readers) {
+      ImageWalk.walk(image, checker.new Visitor());
+      checker.checkHiddenInodes();
+      readers.finish();
+    }
     checker.checkInodeCount();
     checker.overlaps.find(MAX_OVERLAPS, checker::report);
     return new Result(
         checker.names.size() + checker.directories,
-        checker.dataBytes,
+        checker.readers.dataBytes(),
         checker.damages,
         checker.unsupported);
   }
@@ -227,7 +229,7 @@ public final class Checker {
 
   private void checkInode(WalkEntry entry) throws IOException {
     Inode inode = entry.inode();
-    step(Finding.Kind.XATTR, entry, () -> image.xattrs(inode));
+    step(Finding.Kind.XATTR, entry, () -> checkXattrs(inode));
     if (inode.type() == FileType.SYMBOLIC_LINK) {
       step(Finding.Kind.TARGET, entry, () -> image.readLink(inode));
     }
@@ -235,38 +237,26 @@ public final class Checker {
     if (inode.type().hasData()) {
       step(Finding.Kind.MAP, entry, () -> checkMap(entry));
       if (withData && inode.type() == FileType.REGULAR) {
-        step(Finding.Kind.DATA, entry, () -> readData(inode));
+        readers.submit(entry);
       }
     }
+  }
+
+  private void checkXattrs(Inode inode) throws IOException {
+    Set<String> found = image.xattrs(inode).keySet();
+    overlaps.addShared(image.sharedXattrs(inode));
+    XattrFilterCheck.check(image, inode, found);
   }
 
   private void checkMap(WalkEntry entry) throws IOException {
     Inode inode = entry.inode();
+    if (inode.layout() instanceof DataLayout.Compressed && inode.sizeBytes() > 0) {
+      overlaps.addIndex(entry.path(), inode, image.indexEndBytes(inode));
+    }
     for (long at = 0; at < inode.sizeBytes(); ) {
       Extent extent = image.map(inode, at);
       overlaps.addData(entry.path(), inode, extent);
       at += extent.lengthBytes();
-    }
-  }
-
-  private void readData(Inode inode) throws IOException {
-    try (Arena arena = Arena.ofConfined();
-        ByteSource data = image.open(inode)) {
-      MemorySegment buffer =
-          arena.allocate(Math.max(1, Math.min(STEP_BYTES, data.sizeBytes())), 64);
-      for (long at = 0; at < data.sizeBytes(); at += STEP_BYTES) {
-        // Holes may be larger than anybody can wait for.
-        while (at < data.sizeBytes() && image.map(inode, at) instanceof Extent.Hole hole) {
-          at += hole.lengthBytes();
-        }
-        if (at == data.sizeBytes()) {
-          break;
-        }
-        MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, data.sizeBytes() - at));
-        data.read(at, step);
-        dataBytes += step.byteSize();
-        progress.accept(step.byteSize());
-      }
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.aquifer.tool;
 
+import dev.aquifer.image.CompressionConfig;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Extent;
 import dev.aquifer.image.Feature;
@@ -37,10 +38,26 @@ public final class ImageDump {
         .put(
             "metaboxNid",
             superblock.has(Feature.METABOX) ? Long.toUnsignedString(superblock.metaboxNid()) : null)
+        .put("compression", compression(superblock))
         .put("compatible", hex(superblock.featureCompat()))
         .put("compatibleNames", names(superblock, Feature.Kind.COMPATIBLE))
         .put("incompatible", hex(superblock.featureIncompat()))
         .put("incompatibleNames", names(superblock, Feature.Kind.INCOMPATIBLE));
+  }
+
+  private static List<JsonObject> compression(Superblock superblock) {
+    List<JsonObject> configs = new ArrayList<>();
+    for (CompressionConfig config : superblock.compressionConfigs()) {
+      JsonObject json =
+          new JsonObject()
+              .put("algorithm", config.algorithm().onDiskName())
+              .put("windowBytes", config.windowBytes());
+      configs.add(
+          config.maxClusterBlocks() == 0
+              ? json
+              : json.put("maxClusterBlocks", config.maxClusterBlocks()));
+    }
+    return configs;
   }
 
   private static String hex(long bits) {

@@ -9,7 +9,6 @@ import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
@@ -194,22 +193,24 @@ public final class ImageWalk {
       hasMore = false;
       byte[] after = last;
       try {
-        directory.forEach(
-            found -> {
-              if (after != null && Arrays.compareUnsigned(found.name(), after) <= 0) {
-                return;
-              }
-              if (page.size() == pageEntries) {
-                hasMore = true;
-                throw new PageFull();
-              }
-              page.add(found);
-            });
+        if (after == null) {
+          directory.forEach(this::add);
+        } else {
+          directory.forEachAfter(after, this::add);
+        }
       } catch (PageFull e) {
         last = page.getLast().name();
       } catch (IOException e) {
         failure = e;
       }
+    }
+
+    private void add(DirEntry found) throws PageFull {
+      if (page.size() == pageEntries) {
+        hasMore = true;
+        throw new PageFull();
+      }
+      page.add(found);
     }
   }
 

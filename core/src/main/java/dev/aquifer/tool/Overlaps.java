@@ -6,12 +6,15 @@ import dev.aquifer.image.Extent;
 import dev.aquifer.image.Feature;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
+import dev.aquifer.image.MetadataRange;
 import dev.aquifer.image.Superblock;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Overlaps {
   private static final int DEVICE_SLOT_BYTES = DeviceSlot.SIZE_BYTES;
+  private static final int MAP_HEADER_BYTES = 8;
 
   /** A range takes up to 100 bytes, its path more: these may fill half of the heap. */
   private static final long HEAP_PER_RANGE_BYTES = 256;
@@ -28,6 +32,7 @@ final class Overlaps {
   private final Image image;
   private final List<Range> primary = new ArrayList<>();
   private final List<Range> metabox = new ArrayList<>();
+  private final Set<MetadataRange> shared = new HashSet<>();
   private final long maxRanges;
 
   /** How many ranges were one too many. */
@@ -41,12 +46,13 @@ final class Overlaps {
 
   /** Bytes from {@code start} to before {@code end}, of what is at {@code path}. */
   @SuppressWarnings("ArrayRecordComponent")
-  private record Range(long start, long end, Use use, byte @Nullable [] path, long nid) {
+  private record Range(
+      long start, long end, Use use, byte @Nullable [] path, long nid, String label) {
     String words() {
       String what = use == Use.METADATA ? "metadata" : "data";
       String place = " at bytes 0x%x to 0x%x".formatted(start, end);
       return path == null
-          ? "superblock or device table" + place
+          ? label + place
           : "%s of %s (nid %s)%s"
               .formatted(what, PathText.shown(path), Long.toUnsignedString(nid), place);
     }
@@ -61,22 +67,42 @@ final class Overlaps {
     this.image = image;
     this.maxRanges = maxRanges;
     Superblock superblock = image.superblock();
-    add(primary, Superblock.POSITION_BYTES, Superblock.SIZE_BYTES, Use.METADATA, null, 0);
+    add(primary, Superblock.POSITION_BYTES, Superblock.SIZE_BYTES, "superblock");
     add(
         primary,
         superblock.deviceTablePositionBytes(),
         (long) superblock.extraDevices() * DEVICE_SLOT_BYTES,
-        Use.METADATA,
-        null,
-        0);
+        "device table");
+    image.xattrPrefixes().ifPresent(range -> add(range, "prefixes of extended attributes"));
+  }
+
+  private void add(MetadataRange range, String label) {
+    List<Range> ranges = range.isInMetabox() ? metabox : primary;
+    add(ranges, range.positionBytes(), range.lengthBytes(), label);
+  }
+
+  /** Adds metadata that belongs to no path. */
+  private void add(List<Range> ranges, long start, long length, String label) {
+    add(ranges, start, length, Use.METADATA, null, 0, label);
   }
 
   private void add(
       List<Range> ranges, long start, long length, Use use, byte @Nullable [] path, long nid) {
+    add(ranges, start, length, use, path, nid, "");
+  }
+
+  private void add(
+      List<Range> ranges,
+      long start,
+      long length,
+      Use use,
+      byte @Nullable [] path,
+      long nid,
+      String label) {
     if (primary.size() + metabox.size() >= maxRanges) {
       leftOut++;
     } else if (length > 0) {
-      ranges.add(new Range(start, start + length, use, path, nid));
+      ranges.add(new Range(start, start + length, use, path, nid, label));
     }
   }
 
@@ -103,8 +129,32 @@ final class Overlaps {
         add(ranges, chunks.tablePositionBytes(), bytes, Use.METADATA, path, inode.nid());
       }
       case DataLayout.Compressed compressed ->
-          add(ranges, compressed.headerPositionBytes(), 8, Use.METADATA, path, inode.nid());
+          add(
+              ranges,
+              compressed.headerPositionBytes(),
+              MAP_HEADER_BYTES,
+              Use.METADATA,
+              path,
+              inode.nid());
       case DataLayout.FlatPlain _, DataLayout.NoData _ -> {}
+    }
+  }
+
+  /** Adds shared attributes of an inode, which others may have brought. */
+  void addShared(List<MetadataRange> attributes) {
+    for (MetadataRange attribute : attributes) {
+      if (shared.add(attribute)) {
+        add(attribute, "shared extended attribute");
+      }
+    }
+  }
+
+  /** Adds the index of compressed data, from behind its map header to {@code endBytes}. */
+  void addIndex(byte[] path, Inode inode, long endBytes) {
+    if (inode.layout() instanceof DataLayout.Compressed compressed) {
+      long start = compressed.headerPositionBytes() + MAP_HEADER_BYTES;
+      List<Range> ranges = inode.isInMetabox() ? metabox : primary;
+      add(ranges, start, endBytes - start, Use.METADATA, path, inode.nid());
     }
   }
 

@@ -37,6 +37,10 @@ public final class PatchedImage {
     return this;
   }
 
+  public int u8(long position) {
+    return LittleEndian.u8(segment, position);
+  }
+
   public int u16(long position) {
     return LittleEndian.u16(segment, position);
   }

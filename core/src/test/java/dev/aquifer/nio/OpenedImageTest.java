@@ -16,9 +16,12 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.RefusedException;
 import dev.aquifer.io.Sha256;
 import dev.aquifer.testing.FaultyOrigin;
+import dev.aquifer.testing.Requires;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -64,9 +67,7 @@ class OpenedImageTest {
   }
 
   private static List<Path> temporaryDirectories() throws IOException {
-    try (Stream<Path> entries = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
-      return entries.filter(path -> path.getFileName().toString().startsWith("aquifer-")).toList();
-    }
+    return entries(Path.of(System.getProperty("java.io.tmpdir")));
   }
 
   private void assertHoldsGolden(OpenedImage opened, GoldenFiles golden) throws IOException {
@@ -171,6 +172,77 @@ class OpenedImageTest {
     try (OpenedImage opened = OpenedImage.open(url, OpenOptions.DEFAULT)) {
       assertHoldsGolden(opened, golden);
       assertThat(opened.isVerified()).isFalse();
+    }
+  }
+
+  @Test
+  void aSmallFileOfALargeRemoteFileTakesFewRequests() throws Exception {
+    Requires.tool("mkfs.erofs");
+    Path tree = Files.createDirectory(temp.resolve("tree"));
+    Files.write(tree.resolve("a"), TestTrees.noise(3, 12 << 20));
+    Files.createDirectory(tree.resolve("etc"));
+    for (int i = 0; i < 600; i++) {
+      Files.write(tree.resolve("etc/a name that is not too short " + i), new byte[3000]);
+    }
+    Files.writeString(tree.resolve("etc/name"), "aquifer");
+    Files.write(tree.resolve("z"), TestTrees.noise(4, 12 << 20));
+    Path file = temp.resolve("tree.erofs");
+    Process mkfs =
+        new ProcessBuilder("mkfs.erofs", "--quiet", file.toString(), tree.toString()).start();
+    assertThat(mkfs.waitFor()).isZero();
+
+    origin.clearLog();
+    try (OpenedImage opened = OpenedImage.open(origin.url() + "/tree.erofs", OpenOptions.DEFAULT)) {
+      assertThat(read(opened, "etc/name")).isEqualTo(MemoryTree.bytes("aquifer"));
+    }
+    assertThat(origin.requests("")).as("layout, size, at most three").isLessThanOrEqualTo(5);
+  }
+
+  @Test
+  void aMirrorStepsIn() throws Exception {
+    try (FaultyOrigin other = FaultyOrigin.serve(temp)) {
+      OpenOptions options = OpenOptions.DEFAULT.withMirrors(List.of(other.url() + "/app"));
+      try (OpenedImage opened = OpenedImage.open(origin.url() + "/app", options)) {
+        assertThat(other.requests("")).isZero();
+        origin.close();
+        assertHoldsTree(opened);
+        assertThat(other.requests("app/blobs/")).isPositive();
+      }
+      try (OpenedImage opened = OpenedImage.open(origin.url() + "/app", options)) {
+        assertHoldsTree(opened);
+      }
+    }
+    Files.write(temp.resolve("file"), new byte[5000]);
+    OpenOptions options = OpenOptions.DEFAULT.withMirrors(List.of(temp.resolve("app").toString()));
+    assertThatThrownBy(() -> OpenedImage.open(temp.resolve("file").toString(), options))
+        .isInstanceOf(RefusedException.class)
+        .hasMessageContaining("is a file: expected an image layout, as mirrors are given");
+  }
+
+  @Test
+  void keepsWhatIsFetchedInMemory() throws Exception {
+    Path memory = Path.of("/dev/shm");
+    Requires.that(
+        Files.isDirectory(memory) && Files.getFileStore(memory).type().equals("tmpfs"),
+        "a tmpfs at /dev/shm");
+    List<Path> before = temporaryDirectories();
+    List<Path> inMemory = entries(memory);
+    OpenOptions options = OpenOptions.DEFAULT.withInMemory(true);
+    try (OpenedImage opened = OpenedImage.open(origin.url() + "/app", options)) {
+      assertHoldsTree(opened);
+      assertThat(temporaryDirectories()).isEqualTo(before);
+      List<Path> now = new ArrayList<>(entries(memory));
+      now.removeAll(inMemory);
+      assertThat(now).hasSize(1);
+      assertThat(Files.getPosixFilePermissions(now.getFirst()))
+          .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    }
+    assertThat(entries(memory)).isEqualTo(inMemory);
+  }
+
+  private static List<Path> entries(Path directory) throws IOException {
+    try (Stream<Path> entries = Files.list(directory)) {
+      return entries.filter(path -> path.getFileName().toString().startsWith("aquifer-")).toList();
     }
   }
 

@@ -9,6 +9,7 @@ import dev.aquifer.image.Extent;
 import dev.aquifer.image.GoldenImages;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
+import dev.aquifer.image.MetadataRange;
 import dev.aquifer.image.PatchedImage;
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
@@ -227,6 +228,32 @@ class CheckerTest {
     Checker.check(patched.open(), false, findings::add, bytes -> {});
 
     assertThat(findings).extracting(Finding::kind).contains(Finding.Kind.XATTR);
+  }
+
+  @Test
+  void filtersOfNames() throws IOException {
+    Image image = images.open("20-xattr");
+    assertThat(image.xattrFilter(image.root())).isNotZero();
+    PatchedImage patched = new PatchedImage(images.bytes("20-xattr"));
+    patched.u32(image.root().xattrPositionBytes(), 0xffffffffL);
+
+    finds(patched, Finding.Kind.XATTR, "/", "the filter of names 0xffffffff says");
+  }
+
+  @Test
+  void inodesThatLieOnSharedAttributes() throws IOException {
+    Image image = images.open("20-xattr");
+    Overlaps overlaps = new Overlaps(image);
+    List<Finding> findings = new ArrayList<>();
+    MetadataRange root = new MetadataRange(false, image.root().positionBytes() + 4, 8);
+
+    overlaps.addInode(new byte[] {'/'}, image.root());
+    overlaps.addShared(List.of(root));
+    overlaps.addShared(List.of(root));
+    overlaps.find(10, findings::add);
+
+    assertThat(findings).hasSize(1);
+    assertThat(findings.getFirst().message()).contains("shared extended attribute at bytes 0x");
   }
 
   @Test

@@ -2,11 +2,16 @@ package dev.aquifer.cli;
 
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.image.Image;
+import dev.aquifer.image.Inode;
 import dev.aquifer.tool.ImageWalk;
 import dev.aquifer.tool.Manifest;
 import dev.aquifer.tool.WalkEntry;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -55,6 +60,12 @@ final class FindCommand extends ImageCommand {
   @Nullable String size;
 
   @Option(
+      names = {"-newer", "--newer"},
+      paramLabel = "FILE",
+      description = "Was modified later than the file FILE, which is not in the image.")
+  @Nullable Path newer;
+
+  @Option(
       names = {"-mindepth", "--min-depth"},
       paramLabel = "N",
       description = "Is at least N levels down.")
@@ -92,7 +103,7 @@ final class FindCommand extends ImageCommand {
     return ExitCode.OK;
   }
 
-  private Predicate<WalkEntry> tests() {
+  private Predicate<WalkEntry> tests() throws FailedException {
     Predicate<WalkEntry> test = entry -> entry.depth() <= maxDepth;
     if (name != null) {
       Glob glob = glob(name);
@@ -114,7 +125,25 @@ final class FindCommand extends ImageCommand {
     if (size != null) {
       test = test.and(SizeTest.of(size, this));
     }
+    if (newer != null) {
+      FileTime than = modified(newer);
+      test =
+          test.and(
+              entry -> {
+                Inode inode = entry.inode();
+                Instant time = Instant.ofEpochSecond(inode.mtimeSeconds(), inode.mtimeNanos());
+                return FileTime.from(time).compareTo(than) > 0;
+              });
+    }
     return test;
+  }
+
+  private static FileTime modified(Path file) throws FailedException {
+    try {
+      return Files.getLastModifiedTime(file);
+    } catch (IOException e) {
+      throw new FailedException(ExitCode.FAILED, "-newer " + file + ": can't be read: " + e, e);
+    }
   }
 
   private Glob glob(String pattern) {

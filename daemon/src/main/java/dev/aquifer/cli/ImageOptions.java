@@ -23,6 +23,13 @@ final class ImageOptions {
   List<String> devices = new ArrayList<>();
 
   @Option(
+      names = "--mirror",
+      paramLabel = "REF",
+      description =
+          "Another place of the image layout, asked when those before it fail; once for each.")
+  List<String> mirrors = new ArrayList<>();
+
+  @Option(
       names = "--offset",
       paramLabel = "BYTES",
       description = "Where the image begins in its file.")
@@ -46,6 +53,7 @@ final class ImageOptions {
     if (cache == null && domain != null) {
       cache = Places.of(null, null).cacheDir();
     }
-    return OpenedImage.open(reference, new OpenOptions(devices, offsetBytes, domain, cache));
+    return OpenedImage.open(
+        reference, new OpenOptions(devices, mirrors, offsetBytes, domain, cache, false));
   }
 }

@@ -16,6 +16,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -101,7 +103,19 @@ class ImageCommandsTest {
     assertThat(ok("find", image, "/dir/sub", "-type", "f", "-print0"))
         .isEqualTo("/dir/sub/setuid\0/dir/sub/subsub/deep\0/dir/sub/u1000\0");
     assertThat(Program.run("find", image, "-type", "x").exitCode()).isEqualTo(2);
+    assertThat(Program.run("find", image, "-newer", "/nowhere").exitCode()).isEqualTo(1);
     assertThat(Program.run("find", image, "-size", "k").exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void findComparesTimesWithThatOfAFile() throws IOException {
+    Path file = Files.createFile(temp.resolve("file"));
+    // All of the image, as the command says that made it.
+    Instant time = Instant.ofEpochSecond(1_600_000_000);
+    Files.setLastModifiedTime(file, FileTime.from(time));
+    assertThat(ok("find", image, "/small", "-newer", file.toString())).isEmpty();
+    Files.setLastModifiedTime(file, FileTime.from(time.minusNanos(1)));
+    assertThat(ok("find", image, "/small", "-newer", file.toString())).isEqualTo("/small\n");
   }
 
   @Test
