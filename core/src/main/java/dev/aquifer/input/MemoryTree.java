@@ -18,7 +18,7 @@ import java.util.List;
  * tree.file("etc/motd", "hello\n".getBytes(StandardCharsets.UTF_8)).owner(0, 0).permissions(0644);
  * tree.symlink("etc/issue", "motd");
  * tree.hardLink("greeting", "etc/motd");
- * Path output = Files.createTempDirectory("aquifer").resolve("image");
+ * Path output = Path.of("images/demo");
  * BuildResult result = ImageBuilder.build(tree, output, List.of(), BuildOptions.defaults());
  * System.out.println(result.manifestDigest());
  * }</pre>

@@ -40,11 +40,14 @@ class LibraryExamplesTest {
   private static final String IMPORTS =
       Stream.of(
               "java.net",
+              "java.nio.charset",
               "java.nio.file",
               "java.util",
               "java.util.stream",
               "dev.aquifer.io",
               "dev.aquifer.image",
+              "dev.aquifer.build",
+              "dev.aquifer.input",
               "dev.aquifer.blob",
               "dev.aquifer.nio")
           .map(name -> "import " + name + ".*;\n")
@@ -107,7 +110,7 @@ class LibraryExamplesTest {
   @TestFactory
   List<DynamicTest> work() throws IOException {
     List<Example> examples = examples();
-    assertThat(examples).hasSizeGreaterThanOrEqualTo(6);
+    assertThat(examples).hasSizeGreaterThanOrEqualTo(7);
     return examples.stream()
         .map(example -> DynamicTest.dynamicTest(example.where, () -> run(example)))
         .toList();
