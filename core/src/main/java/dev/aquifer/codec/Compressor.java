@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Compresses the longest prefix of its input that fits an output of given size, the twin of {@link
- * Decompressor}. Used by one thread.
+ * Decompressor}. Used by one thread at a time.
  *
  * <p>What comes out depends on the bytes of {@code src}, the size of {@code dst}, the {@link
  * Compression}, and the calls since {@link #reset()}; on nothing else.

@@ -13,7 +13,10 @@ import java.nio.ByteBuffer;
  */
 final class ZstdCompressor implements Compressor {
   private final ZstdCompressCtx context;
-  private final Arena arena = Arena.ofConfined();
+
+  /** Shared: who opens a compressor, uses it and closes it may be three threads, one at a time. */
+  private final Arena arena = Arena.ofShared();
+
   private final Search search = new Search();
 
   /** Where tries go; the best one until now is in the other. */

@@ -2,7 +2,6 @@ package dev.aquifer.input;
 
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
-import dev.aquifer.io.FileSource;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -89,7 +88,7 @@ abstract sealed class ImageFiles implements Closeable {
             "%s: '%s' leads out of the image: expected a file inside"
                 .formatted(directory, path.strip()));
       }
-      FileSource source = FileSource.open(file);
+      MarkedFile source = MarkedFile.open(file);
       open.add(source);
       return source;
     }

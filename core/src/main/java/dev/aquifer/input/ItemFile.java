@@ -69,7 +69,7 @@ record ItemFile(String name, Item item, ItemTree tree) implements SourceFile {
 
   @Override
   public void checkUnchanged() throws IOException {
-    tree.checkUnchanged();
+    MarkedFile.check(item.data);
   }
 
   @Override

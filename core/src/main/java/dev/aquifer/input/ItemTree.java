@@ -51,13 +51,6 @@ abstract sealed class ItemTree implements SourceTree permits TarTree, LayerTree,
     return null;
   }
 
-  /**
-   * Checks that what the data is read from is as it was at first.
-   *
-   * @throws IOException if it was changed since; the message names it
-   */
-  void checkUnchanged() throws IOException {}
-
   @Override
   public final String name() {
     return name;

@@ -96,7 +96,7 @@ public final class LayerTree extends ItemTree {
 
   private void add(ContainerImage.Layer layer) throws IOException {
     String where = "%s: layer %s".formatted(name(), layer.path());
-    ByteSource file = new Named(where, files.file(layer.path()));
+    ByteSource file = new NamedData(where, files.file(layer.path()));
     ContainerImage.checkSize(where, layer.sizeBytes(), file.sizeBytes());
     ContainerDigest digest = layer.digest();
     MessageDigest packed = digest == null ? null : digest.start();
@@ -179,24 +179,6 @@ public final class LayerTree extends ItemTree {
       for (ByteSource each : open) {
         each.close();
       }
-    }
-  }
-
-  /** A file under the name that messages call it. */
-  private record Named(String name, ByteSource source) implements ByteSource {
-    @Override
-    public long sizeBytes() {
-      return source.sizeBytes();
-    }
-
-    @Override
-    public void read(long positionBytes, java.lang.foreign.MemorySegment dst) throws IOException {
-      source.read(positionBytes, dst);
-    }
-
-    @Override
-    public void close() throws IOException {
-      source.close();
     }
   }
 }

@@ -38,6 +38,9 @@ record TarEntry(
     long sizeBytes,
     long dataAtBytes,
     @Nullable SparseMap sparse) {
+  /** How much of a name messages show. */
+  private static final int MAX_SHOWN = 1000;
+
   /** For messages. */
   @Override
   public String toString() {
@@ -45,6 +48,8 @@ record TarEntry(
   }
 
   static String text(Name path, long atBytes) {
-    return "entry '%s' at byte %d".formatted(path, atBytes);
+    String name = path.toString();
+    return "entry '%s' at byte %d"
+        .formatted(name.length() > MAX_SHOWN ? name.substring(0, MAX_SHOWN) + "…" : name, atBytes);
   }
 }

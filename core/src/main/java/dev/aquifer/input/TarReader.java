@@ -130,6 +130,11 @@ final class TarReader {
    */
   private @Nullable HeaderBlock header(boolean isInside) throws IOException {
     long at = position;
+    if (needsEnd && archive.sizeBytes() < HeaderBlock.BYTES) {
+      throw new CorruptDataException(
+          "%s: is no tar archive: it has %d bytes: expected blocks of %d"
+              .formatted(archive.name(), archive.sizeBytes(), HeaderBlock.BYTES));
+    }
     if (at >= archive.sizeBytes()) {
       if (needsEnd || isInside) {
         throw wrong(

@@ -2,15 +2,11 @@ package dev.aquifer.input;
 
 import dev.aquifer.image.FileType;
 import dev.aquifer.io.ByteSource;
-import dev.aquifer.io.FileSource;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -31,12 +27,10 @@ public final class TarTree extends ItemTree {
   private static final String STANDARD_INPUT = "-";
 
   private final ByteSource archive;
-  private final @Nullable FileMark mark;
 
-  private TarTree(ByteSource archive, @Nullable FileMark mark) {
+  private TarTree(ByteSource archive) {
     super(archive.name());
     this.archive = archive;
-    this.mark = mark;
   }
 
   /**
@@ -51,18 +45,16 @@ public final class TarTree extends ItemTree {
   public static TarTree open(Path file, Path place) throws IOException {
     if (!Files.isRegularFile(file) && Files.exists(file) && !Files.isDirectory(file)) {
       try (InputStream in = Files.newInputStream(file)) {
-        return of(PlainData.copy(file.toString(), in, place), null);
+        return of(PlainData.copy(file.toString(), in, place));
       }
     }
-    FileSource source = FileSource.open(file);
+    ByteSource source = MarkedFile.open(file);
     try {
-      FileMark mark = FileMark.of(file);
       ByteSource plain = PlainData.of(source, place, null, null);
-      if (plain == source) {
-        return of(plain, mark);
+      if (plain != source) {
+        source.close();
       }
-      source.close();
-      return of(plain, null);
+      return of(plain);
     } catch (IOException | RuntimeException | Error e) {
       source.close();
       throw e;
@@ -71,12 +63,12 @@ public final class TarTree extends ItemTree {
 
   /** As {@link #open}, for a stream, which is read to its end and stays open. */
   public static TarTree read(InputStream in, Path place) throws IOException {
-    return of(PlainData.copy(STANDARD_INPUT, in, place), null);
+    return of(PlainData.copy(STANDARD_INPUT, in, place));
   }
 
-  private static TarTree of(ByteSource archive, @Nullable FileMark mark) throws IOException {
+  private static TarTree of(ByteSource archive) throws IOException {
     try {
-      TarTree tree = new TarTree(archive, mark);
+      TarTree tree = new TarTree(archive);
       TarReader reader = new TarReader(archive, true);
       Unpacking unpacking = new Unpacking(tree, archive);
       for (TarEntry entry = reader.next(); entry != null; entry = reader.next()) {
@@ -112,37 +104,7 @@ public final class TarTree extends ItemTree {
   }
 
   @Override
-  void checkUnchanged() throws IOException {
-    if (mark != null) {
-      mark.check();
-    }
-  }
-
-  @Override
   public void close() throws IOException {
     archive.close();
-  }
-
-  /** What tells that a file was changed. */
-  private record FileMark(Path file, Object key, long sizeBytes, FileTime changed) {
-    static FileMark of(Path file) throws IOException {
-      BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
-      return new FileMark(file, String.valueOf(now.fileKey()), now.size(), now.lastModifiedTime());
-    }
-
-    void check() throws IOException {
-      FileMark now;
-      try {
-        now = of(file);
-      } catch (NoSuchFileException e) {
-        // The open file is as it was.
-        return;
-      }
-      if (!now.equals(this)) {
-        throw new IOException(
-            "%s: changed while it was read: expected the %d bytes that it had at first; build from an archive at rest"
-                .formatted(file, sizeBytes));
-      }
-    }
   }
 }

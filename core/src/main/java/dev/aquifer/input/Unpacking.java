@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class Unpacking {
   private static final int MAX_LINKS = 40;
+  private static final int MAX_NAME_BYTES = 255;
+  private static final int MAX_TARGET_BYTES = 4095;
+
+  /** No tree that is made by hand or program has longer ones; what does would be made to hurt. */
+  private static final int MAX_PATH_BYTES = 64 << 10;
 
   private final ItemTree tree;
   private final ByteSource archive;
@@ -43,8 +48,19 @@ final class Unpacking {
   }
 
   private List<Name> names(TarEntry entry, Name path) throws CorruptDataException {
+    if (path.bytes().length > MAX_PATH_BYTES) {
+      throw wrong(
+          entry,
+          "a path of %d bytes: expected at most %d".formatted(path.bytes().length, MAX_PATH_BYTES));
+    }
     List<Name> names = Name.split(path.bytes());
     for (Name name : names) {
+      if (name.bytes().length > MAX_NAME_BYTES) {
+        throw wrong(
+            entry,
+            "an impossible name of %d bytes: expected 1 to %d"
+                .formatted(name.bytes().length, MAX_NAME_BYTES));
+      }
       if (name.isDotDot()) {
         throw wrong(entry, "a name with .. in it, which leads out of the tree: expected none");
       }
@@ -78,6 +94,9 @@ final class Unpacking {
       }
       return;
     }
+    if (type == FileType.SYMBOLIC_LINK) {
+      checkTarget(entry);
+    }
     Item item = new Item(tree.nextIno(), type, 0);
     describe(item, entry);
     item.rdev = entry.rdev();
@@ -89,6 +108,15 @@ final class Unpacking {
       item.sparse = entry.sparse();
     }
     parent.children.put(name, item);
+  }
+
+  private void checkTarget(TarEntry entry) throws CorruptDataException {
+    int length = entry.target().bytes().length;
+    if (length == 0 || length > MAX_TARGET_BYTES) {
+      throw wrong(
+          entry,
+          "a link with a target of %d bytes: expected 1 to %d".formatted(length, MAX_TARGET_BYTES));
+    }
   }
 
   private static void describe(Item item, TarEntry entry) {

@@ -44,6 +44,16 @@ public final class SingleImageTest {
     all.add(lz4.withFragments(Encoding.Fragments.ALL));
     all.add(lz4.withFragments(Encoding.Fragments.ALL).withClusterBytes(16 << 10));
     all.add(lz4.withFragments(Encoding.Fragments.TAILS).withBlockBits(14));
+    for (String name : new String[] {"lz4hc,level=9", "zstd", "deflate", "lzma,level=1"}) {
+      Encoding other = Encoding.compressed(Compression.parse(name));
+      all.add(other);
+      all.add(other.withClusterBytes(64 << 10));
+      all.add(
+          other
+              .withClusterBytes(16 << 10)
+              .withInlineTails(true)
+              .withFragments(Encoding.Fragments.TAILS));
+    }
     return all.stream();
   }
 
@@ -51,9 +61,7 @@ public final class SingleImageTest {
   public static MemoryTree files(long seed) {
     Random random = new Random(seed);
     MemoryTree tree = TestTrees.odd();
-    int[] sizes = {
-      1, 100, 511, 4095, 4096, 4097, 8192, 12_000, 65_536, 100_000, 700_001, (4 << 20) + 9
-    };
+    int[] sizes = {1, 100, 511, 4095, 4096, 4097, 8192, 12_000, 65_536, 100_000};
     for (int size : sizes) {
       tree.file("text" + size, text(random, size));
       tree.file("noise" + size, TestTrees.noise(seed + size, size));
@@ -61,6 +69,8 @@ public final class SingleImageTest {
       tree.file("mixed" + size, mixed(random, size));
       tree.file("again" + size, tree.at("text" + size).data.get(0L));
     }
+    // Two parts.
+    tree.file("large", mixed(random, (4 << 20) + 9));
     for (int i = 1; i < 40; i++) {
       // Nearly whole blocks, behind inodes of many sizes.
       tree.file("tail" + i, TestTrees.noise(i, 4096 - i)).xattr("user.x", "x".repeat(i));
@@ -100,8 +110,17 @@ public final class SingleImageTest {
     }
   }
 
+  static Stream<Encoding> someEncodings() {
+    Encoding zstd = Encoding.compressed(Compression.parse("zstd")).withClusterBytes(64 << 10);
+    return Stream.of(
+        Encoding.plain(),
+        Encoding.compressed(Compression.parse("lz4")),
+        zstd.withFragments(Encoding.Fragments.TAILS),
+        zstd.withInlineTails(true));
+  }
+
   @ParameterizedTest
-  @MethodSource("encodings")
+  @MethodSource("someEncodings")
   void doesNotDependOnThreads(Encoding encoding) throws Exception {
     MemoryTree tree = files(2);
     Path one = temp.resolve("one");

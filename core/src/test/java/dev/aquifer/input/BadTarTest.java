@@ -62,11 +62,8 @@ class BadTarTest {
             "no tar",
             "#!/bin/sh\n".repeat(100).getBytes(java.nio.charset.StandardCharsets.UTF_8),
             "is no tar archive: its first block has no right checksum"),
-        bad(
-            "short",
-            new byte[100],
-            "header at byte 0: 512 bytes follow at byte 0, but the archive ends at byte 100"),
-        bad("empty", new byte[0], "byte 0: it ends without blocks of zeros"),
+        bad("short", new byte[100], "is no tar archive: it has 100 bytes: expected blocks of 512"),
+        bad("empty", new byte[0], "is no tar archive: it has 0 bytes"),
         bad(
             "wrong checksum",
             changed(good, 1024, 'g'),
@@ -144,7 +141,23 @@ class BadTarTest {
         bad(
             "zero in a name",
             pax("path", "a\0b"),
-            "entry 'a%00b' at byte 0: its name has a zero byte in it"));
+            "entry 'a%00b' at byte 0: its name has a zero byte in it"),
+        bad(
+            "name too long",
+            pax("path", "d/" + "n".repeat(256)),
+            "entry 'd/" + "n".repeat(256) + "' at byte 0: an impossible name of 256 bytes"),
+        bad(
+            "path too long",
+            pax("path", "d/".repeat(40_000)),
+            "entry '" + "d/".repeat(500) + "…' at byte 0: a path of 80000 bytes"),
+        bad(
+            "target too long",
+            new TarBytes().pax('x', "linkpath", "t".repeat(4096)).symlink("l", "").end(),
+            "entry 'l' at byte 0: a link with a target of 4096 bytes: expected 1 to 4095"),
+        bad(
+            "target empty",
+            new TarBytes().symlink("l", "").end(),
+            "entry 'l' at byte 0: a link with a target of 0 bytes: expected 1 to 4095"));
   }
 
   @TestFactory

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.jspecify.annotations.Nullable;
@@ -216,6 +217,20 @@ class ContainerImageTest {
     }
     layout.finish(layout.image("", new TarBytes().file(".wh.d/f", "").end()));
     refused(null, null).hasMessageContaining("is below a name that begins with .wh.");
+  }
+
+  @Test
+  void aLayerThatChangesIsNoticed() throws IOException {
+    layout.finish(image("", "a"));
+    Path blob = directory.resolve("blobs/sha256/" + Sha256.hash(layer("a")).hex());
+    LayerTree.Wanted wanted = new LayerTree.Wanted(null, null, temp);
+    try (LayerTree tree = LayerTree.ofLayout(directory, wanted)) {
+      Files.write(blob, layer("b"));
+      Files.setLastModifiedTime(blob, FileTime.fromMillis(1));
+      assertThatThrownBy(() -> Trees.lines(tree))
+          .hasMessageStartingWith(directory.toRealPath() + "/blobs/sha256/")
+          .hasMessageContaining(": changed while it was read: expected the 2048 bytes");
+    }
   }
 
   private Path docker(String manifest) throws IOException {

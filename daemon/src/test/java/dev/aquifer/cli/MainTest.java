@@ -57,8 +57,9 @@ class MainTest {
     Path nowhere = scratch.resolve("nowhere");
     Path run = scratch.resolve("run");
 
-    fails(1, nowhere + ": no such directory", "build", nowhere, "-o", scratch.resolve("x"));
-    fails(1, file + ": is no directory", "build", file, "-o", scratch.resolve("x"));
+    fails(1, nowhere + ": no such file or directory", "build", nowhere, "-o", scratch.resolve("x"));
+    fails(
+        1, file + ": is no tar archive: it has 7 bytes", "build", file, "-o", scratch.resolve("x"));
     fails(1, nowhere + "", "build", scratch, "-o", scratch + "x", "--reuse", nowhere);
     fails(1, file + "", "unpack-blob", file, "-o", scratch.resolve("x"));
     fails(1, nowhere + ": no such", "unpack-blob", nowhere, "-o", scratch.resolve("x"));
@@ -86,7 +87,7 @@ class MainTest {
     Program.Outcome after = Program.run("build", "/nowhere", "-o", "x", "--debug");
 
     for (Program.Outcome outcome : List.of(before, after)) {
-      assertThat(outcome.errors().get(0)).isEqualTo("aquifer: /nowhere: no such directory");
+      assertThat(outcome.errors().get(0)).isEqualTo("aquifer: /nowhere: no such file or directory");
       assertThat(outcome.err()).contains("FailedException").contains("\tat dev.aquifer.cli.");
     }
   }
