@@ -173,14 +173,21 @@ final class EncodeBatch extends Batch implements Closeable {
     while (at < length) {
       int left = length - at;
       if (isEnd && isFragment(left)) {
-        fragmentFrom[piece] = at;
-        addCluster(at, 0, true);
+        addFragment(piece, at);
         break;
       }
       boolean mayBeInline = isEnd && encoding.inlineTails();
       Fitted fitted = Fitted.NOTHING;
       if (left > block.bytes() || mayBeInline) {
         fitted = compress(compressor, data.asSlice(at, left));
+      }
+      if (isEnd
+          && encoding.fragments() == Encoding.Fragments.TAILS
+          && fitted.consumedBytes() == left
+          && fitted.streamBytes() < encoding.clusterBytes()) {
+        // It would not fill its cluster.
+        addFragment(piece, at);
+        break;
       }
       if (mayBeInline && addInline(data, at, left, fitted)) {
         break;
@@ -206,6 +213,11 @@ final class EncodeBatch extends Batch implements Closeable {
       isFlat[piece] = true;
       storeFlat(piece);
     }
+  }
+
+  private void addFragment(int piece, int at) {
+    fragmentFrom[piece] = at;
+    addCluster(at, 0, true);
   }
 
   private boolean isFragment(int left) {

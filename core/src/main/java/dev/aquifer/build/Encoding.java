@@ -33,7 +33,7 @@ public record Encoding(
   public enum Fragments {
     /** Nothing. */
     NONE,
-    /** The ends of files, and whole files, that are no larger than a physical cluster. */
+    /** The ends of files, and whole files, that would not fill a physical cluster. */
     TAILS,
     /** All of every file. */
     ALL
