@@ -39,6 +39,7 @@ public final class BlobUnpacker {
     try (StoredBlob blob = StoredBlob.open(object, expectedId);
         NewFile target = NewFile.create(output, force, "unpacking")) {
       copy(blob, target.file());
+      target.file().sync();
       target.commit();
       BlobObject found = blob.blob();
       return new Result(found.table().id(), found.table().plainSizeBytes());
