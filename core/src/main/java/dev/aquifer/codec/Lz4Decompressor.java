@@ -56,6 +56,9 @@ final class Lz4Decompressor implements Decompressor {
     if (block.in.length > Block.KEPT_IN_BYTES) {
       block.in = Block.NOTHING;
     }
+    if (block.array.length > Block.KEPT_ARRAY_BYTES) {
+      block.array = Block.NOTHING;
+    }
     synchronized (kept) {
       if (kept.size() < MAX_KEPT) {
         kept.push(block);
@@ -90,10 +93,15 @@ final class Lz4Decompressor implements Decompressor {
     private static final int FEW_BYTES = 8 * STEP;
 
     private static final int HISTORY_BYTES = 1 << 16;
+
+    /** What 4 KiB can stand for: only larger clusters are decoded part by part. */
     private static final int MAX_ROOM_BYTES = 16 * HISTORY_BYTES;
 
     /** What the array for streams may have while nobody needs it. */
     private static final int KEPT_IN_BYTES = 1 << 17;
+
+    /** And that for output. */
+    private static final int KEPT_ARRAY_BYTES = 4 * HISTORY_BYTES + SLACK_BYTES;
 
     private byte[] in = NOTHING;
     private int inEnd;

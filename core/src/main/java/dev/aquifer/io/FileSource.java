@@ -130,7 +130,8 @@ public final class FileSource implements ByteSource {
     while (done < dst.byteSize()) {
       // A ByteBuffer holds at most 2 GiB.
       long step = Math.min(dst.byteSize() - done, 1 << 30);
-      ByteBuffer buffer = dst.asSlice(done, step).asByteBuffer();
+      MemorySegment part = step == dst.byteSize() ? dst : dst.asSlice(done, step);
+      ByteBuffer buffer = part.asByteBuffer();
       int count = channel.read(buffer, positionBytes + done);
       if (count < 0) {
         throw new EOFException(name + ": ends at byte " + (positionBytes + done));

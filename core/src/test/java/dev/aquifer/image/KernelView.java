@@ -37,10 +37,18 @@ final class KernelView {
 
   /** The bytes of a last name, which its text may not show. */
   private static byte[] bytes(Path path) {
+    return bytes(path, rawPath(path).lastIndexOf('/') + 1);
+  }
+
+  private static String rawPath(Path path) {
     String raw = path.toUri().getRawPath();
-    raw = raw.endsWith("/") ? raw.substring(0, raw.length() - 1) : raw;
+    return raw.endsWith("/") ? raw.substring(0, raw.length() - 1) : raw;
+  }
+
+  private static byte[] bytes(Path path, int from) {
+    String raw = rawPath(path);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    for (int i = raw.lastIndexOf('/') + 1; i < raw.length(); i++) {
+    for (int i = from; i < raw.length(); i++) {
       if (raw.charAt(i) == '%') {
         bytes.write(Integer.parseInt(raw, i + 1, i + 3, 16));
         i += 2;
@@ -70,8 +78,20 @@ final class KernelView {
                 : "-");
   }
 
-  static String target(Path path) throws IOException {
-    return Files.readSymbolicLink(path).toString();
+  static String target(Path path) throws IOException, InterruptedException {
+    return run("readlink -n --", path);
+  }
+
+  /** Runs {@code command} for {@code path}, whatever bytes it has: the JDK can't hand on all. */
+  private static String run(String command, Path path) throws IOException, InterruptedException {
+    StringBuilder escaped = new StringBuilder();
+    for (byte b : bytes(path, 0)) {
+      escaped.append("\\0%03o".formatted(b & 0xff));
+    }
+    // The last character keeps the shell from taking a new line at the end away.
+    String script = "p=$(printf %bx \"$1\"); " + command + " \"${p%x}\"";
+    return DirectoryListing.run(
+        Path.of("/"), List.of("sh", "-c", script, "sh", escaped.toString()));
   }
 
   /** As {@link ReaderView#part}. */
@@ -89,19 +109,7 @@ final class KernelView {
 
   /** All attributes of {@code path}, by getfattr. */
   static String xattrs(Path path) throws IOException, InterruptedException {
-    String output =
-        DirectoryListing.run(
-            path.getParent(),
-            List.of(
-                "getfattr",
-                "-h",
-                "-d",
-                "-m",
-                "-",
-                "-e",
-                "hex",
-                "--absolute-names",
-                path.toString()));
+    String output = run("getfattr -h -d -m - -e hex --absolute-names --", path);
     TreeMap<String, String> xattrs = new TreeMap<>();
     for (String line : output.split("\n")) {
       int equals = line.lastIndexOf("=0x");

@@ -49,7 +49,10 @@ enum KnownDifference {
   ENTRY_OF_ANOTHER_TYPE("inode .* the reader refuses: .*: its directory entry .* says"),
 
   /** The kernel shows such times as they are. */
-  NANOSECONDS_OF_A_SECOND("(mount|inode) .*the reader refuses: .*(fixed_nsec|nanoseconds)"),
+  NANOSECONDS_OF_A_SECOND("(mount|inode).*the reader refuses: .*(fixed_nsec|nanoseconds)"),
+
+  /** The kernel has no such owner, and shows nobody instead. */
+  NO_OWNER("inode .* the reader shows .* [ug]id 4294967295 .*: the kernel .* [ug]id 65534 "),
 
   /** The kernel gives ACLs as it understands them, the reader as they are. */
   ACL_NOT_AS_USUAL("xattrs .* the reader shows .*system.posix_acl"),

@@ -2,7 +2,6 @@ package dev.aquifer.image;
 
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.HexFormat;
 import java.util.TreeMap;
@@ -32,7 +31,7 @@ final class ReaderView {
   }
 
   static String target(Image image, Inode inode) throws IOException {
-    return Path.of(ByteNames.toText(image.readLink(inode))).toString();
+    return ByteNames.toText(image.readLink(inode));
   }
 
   /** A digest of a part of a file. */

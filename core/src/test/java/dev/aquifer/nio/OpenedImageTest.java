@@ -200,15 +200,16 @@ class OpenedImageTest {
 
   @Test
   void aMirrorStepsIn() throws Exception {
+    String url = origin.url() + "/app";
     try (FaultyOrigin other = FaultyOrigin.serve(temp)) {
       OpenOptions options = OpenOptions.DEFAULT.withMirrors(List.of(other.url() + "/app"));
-      try (OpenedImage opened = OpenedImage.open(origin.url() + "/app", options)) {
+      try (OpenedImage opened = OpenedImage.open(url, options)) {
         assertThat(other.requests("")).isZero();
         origin.close();
         assertHoldsTree(opened);
         assertThat(other.requests("app/blobs/")).isPositive();
       }
-      try (OpenedImage opened = OpenedImage.open(origin.url() + "/app", options)) {
+      try (OpenedImage opened = OpenedImage.open(url, options)) {
         assertHoldsTree(opened);
       }
     }
