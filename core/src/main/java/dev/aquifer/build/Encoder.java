@@ -74,12 +74,12 @@ final class Encoder implements Closeable {
     this.packed = packed;
   }
 
-  /** Sets layout and data of every regular file of {@code tree}. */
+  /** Sets layout and data of every regular file of {@code tree} whose data is not placed yet. */
   void run(Tree tree) throws IOException {
     BatchLine<EncodeBatch> line = line(source::open, encoding);
     for (Node node : tree.nodes()) {
       Waiting.checkInterrupt();
-      if (node.stat().isRegular() && node.sizeBytes() > 0) {
+      if (node.stat().isRegular() && node.sizeBytes() > 0 && !node.isPlaced()) {
         add(line, node);
       }
     }

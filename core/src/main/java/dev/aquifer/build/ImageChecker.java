@@ -66,7 +66,7 @@ final class ImageChecker {
     for (int i = 0; i < plan.devices().size(); i++) {
       Device device = plan.devices().get(i);
       require(
-          image.deviceSlots().get(i).tag().equals(device.id().hex())
+          image.deviceSlots().get(i).tag().equals(device.tag())
               && image.deviceSlots().get(i).blocks() == device.blocks(),
           "device slot " + (i + 1));
     }
@@ -110,7 +110,7 @@ final class ImageChecker {
       Extent extent = image.map(inode, 0);
       require(
           extent instanceof Extent.Plain plain
-              && plain.device() == 0
+              && plain.device() == node.device
               && plain.addressBytes() == node.startBlock << plan.frame().block().bits()
               && plain.lengthBytes() >= size - tail,
           node);

@@ -212,19 +212,18 @@ final class ImageWriter {
   }
 
   /**
-   * Each device gets a place in one flat address space behind the bootstrap. Nothing here uses it,
-   * but it makes a kernel that was given no devices look beyond the bootstrap's end and fail,
-   * instead of taking metadata for data.
+   * Each device gets a place in one flat address space behind the image itself. Flat files on
+   * devices are found by it. Chunks are not; but it makes a kernel that was given no devices look
+   * beyond the image's end and fail, instead of taking metadata for data.
    */
   private void writeDevices() throws IOException {
-    long uniaddr = plan.blocks();
-    for (Device device : plan.devices()) {
+    for (int i = 0; i < plan.devices().size(); i++) {
+      Device device = plan.devices().get(i);
       MemorySegment slot = output.next(DeviceSlot.SIZE_BYTES);
-      byte[] tag = device.id().hex().getBytes(StandardCharsets.US_ASCII);
+      byte[] tag = device.tag().getBytes(StandardCharsets.UTF_8);
       MemorySegment.copy(tag, 0, slot, ValueLayout.JAVA_BYTE, 0, tag.length);
       LittleEndian.put32(slot, 64, device.blocks());
-      LittleEndian.put32(slot, 68, uniaddr);
-      uniaddr += device.blocks();
+      LittleEndian.put32(slot, 68, plan.flatBase(i + 1));
     }
   }
 
@@ -340,7 +339,7 @@ final class ImageWriter {
       return node.clusters.blocks();
     }
     if (node.startBlock != Node.NOWHERE) {
-      return node.startBlock;
+      return plan.flatBase(node.device) + node.startBlock;
     }
     return node.stat().isRegular() && node.sizeBytes() == 0 ? NO_BLOCK : 0;
   }
