@@ -14,18 +14,17 @@ interface Elsewhere {
         }
 
         @Override
-        public void place(Node file, Spool spool) {}
+        public void place(Node file) {}
       };
 
   /** The device slots of the image; the first one is device 1. */
   List<Device> devices();
 
   /**
-   * Sets where the data of a regular file is, that is not empty; or nothing, if the image must have
-   * it itself.
+   * Sets the chunks of a regular file that is not empty, with {@link ChunkMap#WANTED} for those
+   * that must be copied to the image; or nothing, if it must have them all.
    *
-   * @param spool takes what lies inline
    * @throws IOException if neither is possible; the message names the file
    */
-  void place(Node file, Spool spool) throws IOException;
+  void place(Node file) throws IOException;
 }

@@ -74,12 +74,12 @@ final class Encoder implements Closeable {
     this.packed = packed;
   }
 
-  /** Sets layout and data of every regular file of {@code tree} whose data is not placed yet. */
+  /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
     BatchLine<EncodeBatch> line = line(source::open, encoding);
     for (Node node : tree.nodes()) {
       Waiting.checkInterrupt();
-      if (node.stat().isRegular() && node.sizeBytes() > 0 && !node.isPlaced()) {
+      if (node.stat().isRegular() && node.sizeBytes() > 0) {
         add(line, node);
       }
     }
@@ -133,6 +133,10 @@ final class Encoder implements Closeable {
   }
 
   private void add(BatchLine<EncodeBatch> line, Node file) throws IOException {
+    if (file.chunks != null) {
+      addWanted(line, file, file.chunks);
+      return;
+    }
     if (file.sizeBytes() <= PART_BYTES) {
       line.add(file, 0, (int) file.sizeBytes(), EncodeBatch.WHOLE);
       return;
@@ -145,6 +149,17 @@ final class Encoder implements Closeable {
       }
     }
     addParts(line, file);
+  }
+
+  private static void addWanted(BatchLine<EncodeBatch> line, Node file, ChunkMap chunks)
+      throws IOException {
+    for (int i = 0; i < chunks.count(); i++) {
+      if (chunks.address(i) == ChunkMap.WANTED) {
+        long at = (long) i << chunks.chunkBits();
+        int length = (int) Math.min(1L << chunks.chunkBits(), file.sizeBytes() - at);
+        line.add(file, at, length, EncodeBatch.CHUNK);
+      }
+    }
   }
 
   private static void addParts(BatchLine<EncodeBatch> line, Node file) throws IOException {

@@ -110,7 +110,7 @@ final class ImageChecker {
       Extent extent = image.map(inode, 0);
       require(
           extent instanceof Extent.Plain plain
-              && plain.device() == node.device
+              && plain.device() == 0
               && plain.addressBytes() == node.startBlock << plan.frame().block().bits()
               && plain.lengthBytes() >= size - tail,
           node);

@@ -49,10 +49,6 @@ final class ImagePlan {
   private long sharedXattrsAt;
   private long sharedXattrsBytes;
   private long blocks;
-
-  /** Where each device starts in the flat address space: first the image itself, at 0. */
-  private final long[] flatBases;
-
   private boolean hasChunks;
   private List<Node> byNid = List.of();
   private final List<Node> flat = new ArrayList<>();
@@ -71,7 +67,6 @@ final class ImagePlan {
     this.block = frame.block();
     this.encoding = encoding;
     this.packed = packed;
-    this.flatBases = new long[devices.size() + 1];
     this.nodes = new ArrayList<>(tree.nodes());
     if (packed != null) {
       nodes.add(packed);
@@ -237,9 +232,8 @@ final class ImagePlan {
       blocks += flatBlocks(node);
     }
     long all = blocks;
-    for (int i = 0; i < devices.size(); i++) {
-      flatBases[i + 1] = all;
-      all += devices.get(i).blocks();
+    for (Device device : devices) {
+      all += device.blocks();
     }
     if (all > MAX_BLOCKS) {
       throw new IOException(
@@ -281,11 +275,6 @@ final class ImagePlan {
   /** Size of the bootstrap, or of the whole image with its data, in blocks. */
   long blocks() {
     return blocks;
-  }
-
-  /** The block of the flat address space at which a device starts; 0 for the image itself. */
-  long flatBase(int device) {
-    return flatBases[device];
   }
 
   Frame frame() {

@@ -212,18 +212,19 @@ final class ImageWriter {
   }
 
   /**
-   * Each device gets a place in one flat address space behind the image itself. Flat files on
-   * devices are found by it. Chunks are not; but it makes a kernel that was given no devices look
-   * beyond the image's end and fail, instead of taking metadata for data.
+   * Each device gets a place in one flat address space behind the image itself. Nothing here uses
+   * it, but it makes a kernel that was given no devices look beyond the image's end, where it
+   * fails, or finds the devices if all are in one file; and not take metadata for data.
    */
   private void writeDevices() throws IOException {
-    for (int i = 0; i < plan.devices().size(); i++) {
-      Device device = plan.devices().get(i);
+    long uniaddr = plan.blocks();
+    for (Device device : plan.devices()) {
       MemorySegment slot = output.next(DeviceSlot.SIZE_BYTES);
       byte[] tag = device.tag().getBytes(StandardCharsets.UTF_8);
       MemorySegment.copy(tag, 0, slot, ValueLayout.JAVA_BYTE, 0, tag.length);
       LittleEndian.put32(slot, 64, device.blocks());
-      LittleEndian.put32(slot, 68, plan.flatBase(i + 1));
+      LittleEndian.put32(slot, 68, uniaddr);
+      uniaddr += device.blocks();
     }
   }
 
@@ -339,7 +340,7 @@ final class ImageWriter {
       return node.clusters.blocks();
     }
     if (node.startBlock != Node.NOWHERE) {
-      return plan.flatBase(node.device) + node.startBlock;
+      return node.startBlock;
     }
     return node.stat().isRegular() && node.sizeBytes() == 0 ? NO_BLOCK : 0;
   }

@@ -30,11 +30,8 @@ class Node {
   /** Where the target of a link, or the inline data of a file, is in the {@link Spool}. */
   long spooledAt = NOWHERE;
 
-  /** Where flat blocks start, on {@link #device}. */
+  /** Where flat blocks start. */
   long startBlock = NOWHERE;
-
-  /** What flat blocks are on: 0 for the image itself, else a device slot, from 1. */
-  int device;
 
   /** The chunk map of a chunk-based file that is no single hole. */
   @Nullable ChunkMap chunks;
@@ -66,11 +63,6 @@ class Node {
 
   Node(SourceEntry entry) {
     this.entry = entry;
-  }
-
-  /** Whether it is known where its data is. */
-  boolean isPlaced() {
-    return startBlock != NOWHERE || chunks != null || clusters != null;
   }
 
   FileStat stat() {

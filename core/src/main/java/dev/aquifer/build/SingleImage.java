@@ -84,7 +84,7 @@ public final class SingleImage {
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
       Tree tree = TreeReader.read(source, spool, options.xattrs(), key());
-      place(tree, spool);
+      place(tree);
       try (PackedData packed =
           encoding.fragments() == Encoding.Fragments.NONE
               ? null
@@ -111,14 +111,14 @@ public final class SingleImage {
     }
   }
 
-  private void place(Tree tree, Spool spool) throws IOException {
+  private void place(Tree tree) throws IOException {
     if (elsewhere.devices().isEmpty()) {
       return;
     }
     for (Node node : tree.nodes()) {
       Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
-        elsewhere.place(node, spool);
+        elsewhere.place(node);
       }
     }
   }

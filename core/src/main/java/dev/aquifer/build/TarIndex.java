@@ -43,15 +43,15 @@ public final class TarIndex {
     }
 
     @Override
-    public void place(Node file, Spool spool) throws IOException {
+    public void place(Node file) throws IOException {
       try (SourceFile data = tree.open(file.entry)) {
         long offset = data.archiveOffsetBytes();
         long end = offset + ENCODING.block().roundUp(file.sizeBytes());
         if (offset >= 0
             && ENCODING.block().tail(offset) == 0
             && end <= device.blocks() << BLOCK_BITS) {
-          file.device = 1;
-          file.startBlock = offset >>> BLOCK_BITS;
+          file.layout = Node.Layout.CHUNK_BASED;
+          file.chunks = ChunkMap.run(file.sizeBytes(), ENCODING.block(), 1, offset >>> BLOCK_BITS);
           data.checkUnchanged();
         }
       }
