@@ -9,6 +9,9 @@ import java.util.Arrays;
 final class ChunkMap {
   static final long HOLE = -1;
 
+  /** Stands for a chunk that is still to be copied to the image. */
+  static final long WANTED = -2;
+
   /** Blocks of blobs have 2^12 bytes. */
   static final int BLOCK_BITS = 12;
 
@@ -38,6 +41,15 @@ final class ChunkMap {
   static ChunkMap hole(long sizeBytes, BlockSize block) {
     int bits = Math.max(block.bits(), 64 - Long.numberOfLeadingZeros(sizeBytes - 1));
     return holes(sizeBytes, Math.min(bits, block.bits() + MAX_BITS_MORE), block);
+  }
+
+  /** The map of a file whose blocks follow one another: as few entries as can be. */
+  static ChunkMap run(long sizeBytes, BlockSize block, int blob, long startBlock) {
+    ChunkMap map = hole(sizeBytes, block);
+    for (int i = 0; i < map.count(); i++) {
+      map.set(i, address(blob, startBlock + ((long) i << map.chunkBits - block.bits())));
+    }
+    return map;
   }
 
   private static long count(long sizeBytes, int chunkBits) {

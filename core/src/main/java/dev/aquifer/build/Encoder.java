@@ -133,6 +133,10 @@ final class Encoder implements Closeable {
   }
 
   private void add(BatchLine<EncodeBatch> line, Node file) throws IOException {
+    if (file.chunks != null) {
+      addWanted(line, file, file.chunks);
+      return;
+    }
     if (file.sizeBytes() <= PART_BYTES) {
       line.add(file, 0, (int) file.sizeBytes(), EncodeBatch.WHOLE);
       return;
@@ -145,6 +149,17 @@ final class Encoder implements Closeable {
       }
     }
     addParts(line, file);
+  }
+
+  private static void addWanted(BatchLine<EncodeBatch> line, Node file, ChunkMap chunks)
+      throws IOException {
+    for (int i = 0; i < chunks.count(); i++) {
+      if (chunks.address(i) == ChunkMap.WANTED) {
+        long at = (long) i << chunks.chunkBits();
+        int length = (int) Math.min(1L << chunks.chunkBits(), file.sizeBytes() - at);
+        line.add(file, at, length, EncodeBatch.CHUNK);
+      }
+    }
   }
 
   private static void addParts(BatchLine<EncodeBatch> line, Node file) throws IOException {

@@ -111,7 +111,7 @@ public final class ImageBuilder {
   private record Stored(
       int blob, Descriptor object, Sha256 id, long plainBytes, String reusedFrom) {
     Device device() {
-      return new Device(id, plainBytes >>> ChunkMap.BLOCK_BITS);
+      return new Device(id.hex(), plainBytes >>> ChunkMap.BLOCK_BITS);
     }
 
     BuildResult.Blob result() {

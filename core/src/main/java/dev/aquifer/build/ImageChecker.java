@@ -66,7 +66,7 @@ final class ImageChecker {
     for (int i = 0; i < plan.devices().size(); i++) {
       Device device = plan.devices().get(i);
       require(
-          image.deviceSlots().get(i).tag().equals(device.id().hex())
+          image.deviceSlots().get(i).tag().equals(device.tag())
               && image.deviceSlots().get(i).blocks() == device.blocks(),
           "device slot " + (i + 1));
     }

@@ -212,15 +212,15 @@ final class ImageWriter {
   }
 
   /**
-   * Each device gets a place in one flat address space behind the bootstrap. Nothing here uses it,
-   * but it makes a kernel that was given no devices look beyond the bootstrap's end and fail,
-   * instead of taking metadata for data.
+   * Each device gets a place in one flat address space behind the image itself. Nothing here uses
+   * it, but it makes a kernel that was given no devices look beyond the image's end, where it
+   * fails, or finds the devices if all are in one file; and not take metadata for data.
    */
   private void writeDevices() throws IOException {
     long uniaddr = plan.blocks();
     for (Device device : plan.devices()) {
       MemorySegment slot = output.next(DeviceSlot.SIZE_BYTES);
-      byte[] tag = device.id().hex().getBytes(StandardCharsets.US_ASCII);
+      byte[] tag = device.tag().getBytes(StandardCharsets.UTF_8);
       MemorySegment.copy(tag, 0, slot, ValueLayout.JAVA_BYTE, 0, tag.length);
       LittleEndian.put32(slot, 64, device.blocks());
       LittleEndian.put32(slot, 68, uniaddr);

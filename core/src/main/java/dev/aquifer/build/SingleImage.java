@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,17 +18,22 @@ import org.jspecify.annotations.Nullable;
  * ImagePlan}, {@link ImageWriter}, {@link ImageChecker}, in this order.
  */
 public final class SingleImage {
-  private static final int[] ONE_FILE = {0};
-
   private final SourceTree source;
   private final Encoding encoding;
   private final BuildOptions options;
+  private final Elsewhere elsewhere;
   private final NewFile target;
 
-  private SingleImage(SourceTree source, Encoding encoding, BuildOptions options, NewFile target) {
+  private SingleImage(
+      SourceTree source,
+      Encoding encoding,
+      BuildOptions options,
+      Elsewhere elsewhere,
+      NewFile target) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
+    this.elsewhere = elsewhere;
     this.target = target;
   }
 
@@ -37,6 +43,7 @@ public final class SingleImage {
    * @param sizeBytes the size of the image
    * @param dataBytes of these, data of regular files in whole blocks
    * @param packedBytes the data of the packed inode before compression
+   * @param devices the tags of the device slots, which hold the rest of the data
    * @param counts what the tree holds
    * @param elapsed how long it took
    */
@@ -44,6 +51,7 @@ public final class SingleImage {
       long sizeBytes,
       long dataBytes,
       long packedBytes,
+      List<String> devices,
       BuildResult.Counts counts,
       Duration elapsed) {}
 
@@ -60,15 +68,23 @@ public final class SingleImage {
    */
   public static Result build(SourceTree tree, Path output, Encoding encoding, BuildOptions options)
       throws IOException {
+    return build(tree, output, encoding, options, Elsewhere.NOTHING);
+  }
+
+  /** As the other; data that {@code elsewhere} has is referred to, and not in the image. */
+  static Result build(
+      SourceTree tree, Path output, Encoding encoding, BuildOptions options, Elsewhere elsewhere)
+      throws IOException {
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, target).build(start);
+      return new SingleImage(tree, encoding, options, elsewhere, target).build(start);
     }
   }
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
       Tree tree = TreeReader.read(source, spool, options.xattrs(), key());
+      place(tree);
       try (PackedData packed =
           encoding.fragments() == Encoding.Fragments.NONE
               ? null
@@ -76,15 +92,33 @@ public final class SingleImage {
         Data data = encode(tree, spool, packed);
         ImagePlan plan =
             ImagePlan.of(
-                tree, List.of(), options.timestamp(), data.frame, encoding, data.packedNode);
+                tree,
+                elsewhere.devices(),
+                options.timestamp(),
+                data.frame,
+                encoding,
+                data.packedNode);
         write(plan, spool, data.digest);
         target.commit();
         return new Result(
             plan.blocks() << encoding.block().bits(),
             data.frame.metaBytes() - (data.frame.dataBlock() << encoding.block().bits()),
             packed == null ? 0 : packed.sizeBytes(),
+            elsewhere.devices().stream().map(Device::tag).toList(),
             tree.counts(),
             Duration.ofNanos(System.nanoTime() - startNanos));
+      }
+    }
+  }
+
+  private void place(Tree tree) throws IOException {
+    if (elsewhere.devices().isEmpty()) {
+      return;
+    }
+    for (Node node : tree.nodes()) {
+      Waiting.checkInterrupt();
+      if (node.stat().isRegular() && node.sizeBytes() > 0) {
+        elsewhere.place(node);
       }
     }
   }
@@ -103,7 +137,8 @@ public final class SingleImage {
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
     int configBytes = encoding.configs().length;
-    long firstBlock = Frame.single(encoding.block(), configBytes, 0, 0).dataBlock();
+    int devices = elsewhere.devices().size();
+    long firstBlock = Frame.single(encoding.block(), configBytes, devices, 0).dataBlock();
     WorkerPool pool = WorkerPool.start(options.threads());
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
     Arena arena = Arena.ofShared();
@@ -122,7 +157,7 @@ public final class SingleImage {
       encoder.run(tree);
       Node packedNode = encoder.runPacked();
       return new Data(
-          Frame.single(encoding.block(), configBytes, 0, encoder.endBlock() - firstBlock),
+          Frame.single(encoding.block(), configBytes, devices, encoder.endBlock() - firstBlock),
           packedNode,
           encoder.digest());
     } finally {
@@ -133,10 +168,12 @@ public final class SingleImage {
   }
 
   private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {
+    // Blobs in chunk addresses are devices.
+    int[] deviceOfBlob = IntStream.rangeClosed(0, elsewhere.devices().size()).toArray();
     Sha256 all = ImageWriter.both(data, spool.finish());
     Sha256 unused =
         ImageWriter.write(
-            plan, spool, all, ONE_FILE, options.volumeName(), options.uuid(), target.file());
-    ImageChecker.check(plan, spool, ONE_FILE, target.file().path());
+            plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
+    ImageChecker.check(plan, spool, deviceOfBlob, target.file().path());
   }
 }

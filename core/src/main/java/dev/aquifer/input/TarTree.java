@@ -2,12 +2,15 @@ package dev.aquifer.input;
 
 import dev.aquifer.image.FileType;
 import dev.aquifer.io.ByteSource;
+import dev.aquifer.io.Errno;
+import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,6 +62,32 @@ public final class TarTree extends ItemTree {
       source.close();
       throw e;
     }
+  }
+
+  /**
+   * As {@link #open}, for an archive that is read where it lies.
+   *
+   * @throws RefusedException EINVAL, if it is compressed or no regular file
+   */
+  public static TarTree openInPlace(Path file) throws IOException {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new RefusedException(
+          Errno.EINVAL, file + ": is no regular file: expected a plain tar archive");
+    }
+    ByteSource source = MarkedFile.open(file);
+    try {
+      Compression compression = PlainData.compression(source);
+      if (compression != Compression.NONE) {
+        throw new RefusedException(
+            Errno.EINVAL,
+            "%s: is compressed with %s, so that nothing can refer to its data: expected a plain tar archive; unpack it first"
+                .formatted(file, compression.name().toLowerCase(Locale.ROOT)));
+      }
+    } catch (IOException | RuntimeException | Error e) {
+      source.close();
+      throw e;
+    }
+    return of(source);
   }
 
   /** As {@link #open}, for a stream, which is read to its end and stays open. */

@@ -53,7 +53,7 @@ class ImageCheckerTest {
         default -> {}
       }
     }
-    plan = ImagePlan.of(tree, List.of(new Device(Sha256.hash(new byte[1]), BLOCKS)), null);
+    plan = ImagePlan.of(tree, List.of(new Device("blob", BLOCKS)), null);
     bootstrap = temp.resolve("bootstrap");
     Sha256 spooled = spool.finish();
     try (OutputFile file = OutputFile.create(bootstrap)) {

@@ -7,8 +7,10 @@ import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
+import dev.aquifer.build.TarIndex;
 import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
+import dev.aquifer.input.TarTree;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -72,6 +74,10 @@ final class BuildCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException {
     BuildOptions options = options();
+    if (input.isIndex()) {
+      buildIndex(options);
+      return ExitCode.OK;
+    }
     Encoding encoding = single.isSingle() ? encoding() : null;
     Selection selected = selected();
     BuildReport report = new BuildReport(out());
@@ -84,6 +90,31 @@ final class BuildCommand extends Command {
       }
     }
     return ExitCode.OK;
+  }
+
+  private void buildIndex(BuildOptions options) throws IOException, FailedException {
+    if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
+      throw usage(
+          "--tar=i refers to data as it is in the archive: expected no -z, -C, -E, --compression or --reuse, and blocks of 512 bytes");
+    }
+    Selection selected = selected();
+    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
+        TarTree archive = openInPlace();
+        SourceTree tree = SelectedTree.of(archive, selected)) {
+      new BuildReport(out())
+          .print(
+              output,
+              TarIndex.build(
+                  tree, archive.archive(), DeviceTag.of(Path.of(source)), output, options));
+    }
+  }
+
+  private TarTree openInPlace() throws IOException, FailedException {
+    try {
+      return input.openInPlace(source);
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
+    }
   }
 
   private Encoding encoding() {

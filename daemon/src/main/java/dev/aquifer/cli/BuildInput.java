@@ -47,8 +47,9 @@ final class BuildInput {
 
   @Option(
       names = "--tar",
-      paramLabel = "f",
-      description = "INPUT is a tar archive, as --input tar says, too; only f, a full image.")
+      paramLabel = "f|i",
+      description =
+          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data.")
   @Nullable String tar;
 
   @Option(
@@ -100,16 +101,42 @@ final class BuildInput {
     return archive(given, TarTree.open(path, place), wanted);
   }
 
+  /** Whether the image shall refer to the archive for its data. */
+  boolean isIndex() {
+    return "i".equals(tar);
+  }
+
+  /**
+   * Opens the archive that an index is made of.
+   *
+   * @throws IllegalArgumentException if the options have no meaning
+   */
+  TarTree openInPlace(String reference) throws IOException, FailedException {
+    Kind unused = given();
+    if (reference.equals(STANDARD_INPUT) || ObjectUrl.isUrl(reference)) {
+      throw new FailedException(
+          ExitCode.FAILED,
+          "%s: an index refers to the archive's file, and this is none: expected the path of a plain tar archive"
+              .formatted(reference));
+    }
+    Path path = Path.of(reference);
+    if (!Files.exists(path)) {
+      throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
+    }
+    return TarTree.openInPlace(path);
+  }
+
   private @Nullable Kind given() {
     if (tar == null) {
       return kind;
     }
-    if (!tar.equals("f")) {
+    if (!tar.equals("f") && !isIndex()) {
       throw new IllegalArgumentException(
-          "invalid value for option '--tar': '%s': expected f".formatted(tar));
+          "invalid value for option '--tar': '%s': expected f or i".formatted(tar));
     }
     if (kind != null && kind != Kind.tar) {
-      throw new IllegalArgumentException("--tar=f and --input " + kind + " exclude each other");
+      throw new IllegalArgumentException(
+          "--tar=%s and --input %s exclude each other".formatted(tar, kind));
     }
     return Kind.tar;
   }

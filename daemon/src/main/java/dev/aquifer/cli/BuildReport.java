@@ -51,6 +51,9 @@ final class BuildReport {
         ByteCount.text(result.sizeBytes()),
         ByteCount.text(result.dataBytes()),
         ByteCount.text(result.packedBytes()));
+    for (int i = 0; i < result.devices().size(); i++) {
+      out.printf("  device %d   %s%n", i + 1, result.devices().get(i));
+    }
   }
 
   private void printHead(Path output, Duration elapsed) {

@@ -10,6 +10,8 @@ import picocli.CommandLine.Option;
 
 /** Options of {@code aquifer build} for an image in one file, in the words of mkfs.erofs. */
 final class EncodingOptions {
+  private static final int TAR_BLOCK_BYTES = 512;
+
   @Option(
       names = "--single",
       description =
@@ -58,6 +60,14 @@ final class EncodingOptions {
         || compression != null
         || clusterBytes != null
         || blockBytes != null
+        || !extended.isEmpty();
+  }
+
+  /** Whether data is wanted in another form than an archive has it. */
+  boolean isEncoded() {
+    return compression != null
+        || clusterBytes != null
+        || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || !extended.isEmpty();
   }
 

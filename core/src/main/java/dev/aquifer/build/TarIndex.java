@@ -1,0 +1,60 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.ByteSource;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Builds an image that has the metadata of a tar archive, and has the archive itself as its device:
+ * data of files begins at multiples of 512 bytes there, which is the image's block size. What is
+ * not in one piece in the archive, as files with holes, is copied to the image.
+ */
+public final class TarIndex {
+  /** Headers and data of an archive begin at multiples of 2^9 bytes. */
+  private static final int BLOCK_BITS = 9;
+
+  private static final Encoding ENCODING = Encoding.plain().withBlockBits(BLOCK_BITS);
+
+  private TarIndex() {}
+
+  /**
+   * Builds an image of {@code tree}, as {@link SingleImage#build} does.
+   *
+   * @param tree what is in the archive, or some of it; its files tell {@link
+   *     SourceFile#archiveOffsetBytes}
+   * @param archive the plain archive; stays open
+   * @param tag what the image calls it: up to 64 bytes of UTF-8
+   * @throws IOException if the tree can't be read, changes meanwhile, can't be represented, or the
+   *     output can't be written
+   */
+  public static SingleImage.Result build(
+      SourceTree tree, ByteSource archive, String tag, Path output, BuildOptions options)
+      throws IOException {
+    // A block that is cut off is none: a device must be as long as its slot says.
+    Device device = new Device(Device.checkTag(tag), archive.sizeBytes() >>> BLOCK_BITS);
+    return SingleImage.build(tree, output, ENCODING, options, new Archive(tree, device));
+  }
+
+  private record Archive(SourceTree tree, Device device) implements Elsewhere {
+    @Override
+    public List<Device> devices() {
+      return List.of(device);
+    }
+
+    @Override
+    public void place(Node file) throws IOException {
+      try (SourceFile data = tree.open(file.entry)) {
+        long offset = data.archiveOffsetBytes();
+        long end = offset + ENCODING.block().roundUp(file.sizeBytes());
+        if (offset >= 0
+            && ENCODING.block().tail(offset) == 0
+            && end <= device.blocks() << BLOCK_BITS) {
+          file.layout = Node.Layout.CHUNK_BASED;
+          file.chunks = ChunkMap.run(file.sizeBytes(), ENCODING.block(), 1, offset >>> BLOCK_BITS);
+          data.checkUnchanged();
+        }
+      }
+    }
+  }
+}
