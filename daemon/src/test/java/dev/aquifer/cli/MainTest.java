@@ -126,6 +126,7 @@ class MainTest {
             "umount",
             "status",
             "daemon",
+            "dedupe-report",
             "unpack-blob")) {
       Program.Outcome help = Program.run("help", name);
 
