@@ -29,6 +29,9 @@ final class EncodeBatch extends Batch implements Closeable {
   /** A chunk of a file that is mostly holes; stays as it is. */
   static final int CHUNK = 3;
 
+  /** A whole file that may be equal to another one, and so gets a digest. */
+  static final int TWIN = 4;
+
   /** What lies behind inodes is no longer than this. */
   private static final int MAX_INLINE_BYTES = 4096;
 
@@ -58,6 +61,7 @@ final class EncodeBatch extends Batch implements Closeable {
   private final int[] fragmentFrom = new int[MAX_PIECES];
   private final int[] inlineEnd = new int[MAX_PIECES + 1];
   private final int[] clustersEnd = new int[MAX_PIECES + 1];
+  private final long[] fileDigests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final long[] fragmentDigests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private long checksum;
 
@@ -126,6 +130,9 @@ final class EncodeBatch extends Batch implements Closeable {
       if (fragment != null) {
         DigestIndex.toLongs(hash(fragment), fragmentDigests, digestAt(i));
       }
+      if (kind(i) == TWIN) {
+        DigestIndex.toLongs(hash(bytes(i)), fileDigests, digestAt(i));
+      }
     }
   }
 
@@ -159,8 +166,18 @@ final class EncodeBatch extends Batch implements Closeable {
     return kind(piece) == CHUNK || tail > Slots.maxTailBytes(block) ? 0 : tail;
   }
 
+  private boolean isWhole(int piece) {
+    return kind(piece) == WHOLE || kind(piece) == TWIN;
+  }
+
+  /** Clusters may be of several files, blocks of flat files may not. */
+  private boolean mayBeFlat(int piece) {
+    return kind(piece) == WHOLE
+        || kind(piece) == TWIN && lengthBytes(piece) <= Slots.maxTailBytes(block);
+  }
+
   private boolean isEnd(int piece) {
-    return kind(piece) == WHOLE || kind(piece) == LAST;
+    return isWhole(piece) || kind(piece) == LAST;
   }
 
   private void encode(Compressor compressor, int piece) {
@@ -206,7 +223,7 @@ final class EncodeBatch extends Batch implements Closeable {
         at += storePlain(data, at);
       }
     }
-    if (kind(piece) == WHOLE && fragmentFrom[piece] < 0 && isLarger(piece, length)) {
+    if (mayBeFlat(piece) && fragmentFrom[piece] < 0 && isLarger(piece, length)) {
       used = storedEnd[piece];
       inlineUsed = inlineEnd[piece];
       clusters = clustersEnd[piece];
@@ -321,6 +338,11 @@ final class EncodeBatch extends Batch implements Closeable {
   /** The end of a piece that goes to the packed inode; null for none. */
   @Nullable MemorySegment fragment(int piece) {
     return fragmentFrom[piece] < 0 ? null : bytes(piece).asSlice(fragmentFrom[piece]);
+  }
+
+  /** The digests of files that may be equal to others; that of {@code piece} starts there. */
+  long[] fileDigests() {
+    return fileDigests;
   }
 
   /** The digests of all fragments; that of {@code piece} starts at {@link #digestAt}. */

@@ -8,7 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +47,15 @@ final class Encoder implements Closeable {
   private final MessageDigest digest = Sha256.newDigest();
   private long nextBlock;
 
+  /** The sizes that several files have which are encoded whole. */
+  private final Set<Long> twinSizes = new HashSet<>();
+
+  /** The index in {@link #twins} by the digest of a file. */
+  private final DigestIndex twinIndex = new DigestIndex();
+
+  /** Files that are unlike all before them. */
+  private final List<Node> twins = new ArrayList<>();
+
   /**
    * An encoder that has written nothing.
    *
@@ -76,6 +87,9 @@ final class Encoder implements Closeable {
 
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
+    if (encoding.dedupe()) {
+      findTwinSizes(tree);
+    }
     BatchLine<EncodeBatch> line = line(source::open, encoding);
     for (Node node : tree.nodes()) {
       Waiting.checkInterrupt();
@@ -84,6 +98,17 @@ final class Encoder implements Closeable {
       }
     }
     line.finish();
+  }
+
+  private void findTwinSizes(Tree tree) {
+    Set<Long> seen = new HashSet<>();
+    for (Node node : tree.nodes()) {
+      if (node.stat().isRegular() && node.sizeBytes() > 0 && node.sizeBytes() <= PART_BYTES) {
+        if (!seen.add(node.sizeBytes())) {
+          twinSizes.add(node.sizeBytes());
+        }
+      }
+    }
   }
 
   /**
@@ -138,7 +163,8 @@ final class Encoder implements Closeable {
       return;
     }
     if (file.sizeBytes() <= PART_BYTES) {
-      line.add(file, 0, (int) file.sizeBytes(), EncodeBatch.WHOLE);
+      boolean mayHaveTwin = twinSizes.contains(file.sizeBytes());
+      line.add(file, 0, (int) file.sizeBytes(), mayHaveTwin ? EncodeBatch.TWIN : EncodeBatch.WHOLE);
       return;
     }
     try (SourceFile data = source.open(file.entry)) {
@@ -219,13 +245,46 @@ final class Encoder implements Closeable {
           "the image would have more than %d blocks of %d bytes: expected fewer, or larger blocks"
               .formatted(MAX_BLOCKS, block.bytes()));
     }
-    file.write(at << block.bits(), stored);
     digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
+    // What is stored of pieces from here on is yet to be written.
+    long from = 0;
+    long to = 0;
     for (int piece = 0; piece < batch.count(); piece++) {
-      place(batch, piece, at);
-      at += batch.storedBlocks(piece);
+      long length = (long) batch.storedBlocks(piece) << block.bits();
+      if (isKnown(batch, piece)) {
+        write(stored.asSlice(from, to - from));
+        from = to + length;
+      } else {
+        place(batch, piece, nextBlock + (to - from >>> block.bits()));
+      }
+      to += length;
     }
-    nextBlock = at;
+    write(stored.asSlice(from, to - from));
+  }
+
+  private void write(MemorySegment blocks) throws IOException {
+    file.write(nextBlock << block.bits(), blocks);
+    nextBlock += blocks.byteSize() >>> block.bits();
+  }
+
+  /** Whether a file is equal to an earlier one, whose data it then has. */
+  private boolean isKnown(EncodeBatch batch, int piece) {
+    if (batch.kind(piece) != EncodeBatch.TWIN) {
+      return false;
+    }
+    Node node = batch.node(piece);
+    long found = twinIndex.find(batch.fileDigests(), batch.digestAt(piece));
+    if (found == DigestIndex.ABSENT) {
+      twinIndex.put(batch.fileDigests(), batch.digestAt(piece), twins.size());
+      twins.add(node);
+      return false;
+    }
+    Node twin = twins.get((int) found);
+    node.layout = twin.layout;
+    node.clusters = twin.clusters;
+    node.startBlock = twin.startBlock;
+    node.spooledAt = twin.spooledAt;
+    return true;
   }
 
   private void place(EncodeBatch batch, int piece, long at) throws IOException {
@@ -257,12 +316,12 @@ final class Encoder implements Closeable {
       clusters.fragment(packed.add(fragment, batch.fragmentDigests(), batch.digestAt(piece)));
     }
     if (kind != EncodeBatch.PART) {
-      finish(node, clusters);
+      finish(node, clusters, kind == EncodeBatch.TWIN);
     }
   }
 
-  private void finish(Node node, Clusters clusters) {
-    if (clusters.isPlain(block)) {
+  private void finish(Node node, Clusters clusters, boolean mayBeShared) {
+    if (!mayBeShared && clusters.isPlain(block)) {
       node.layout = Node.Layout.FLAT_PLAIN;
       node.startBlock = clusters.firstBlock();
       node.clusters = null;

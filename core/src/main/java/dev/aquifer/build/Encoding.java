@@ -19,13 +19,15 @@ import org.jspecify.annotations.Nullable;
  * @param inlineTails whether the last cluster of a file may lie behind its inode, unless it is a
  *     fragment
  * @param fragments what goes to the packed inode
+ * @param dedupe whether equal files have their data once
  */
 public record Encoding(
     @Nullable Compression compression,
     int blockBits,
     int clusterBytes,
     boolean inlineTails,
-    Fragments fragments) {
+    Fragments fragments,
+    boolean dedupe) {
   /** Data as it is, in blocks of 4 KiB. */
   static final Encoding PLAIN = plain();
 
@@ -50,43 +52,55 @@ public record Encoding(
               .formatted(clusterBytes, block.bytes(), Compressor.MAX_STREAM_BYTES));
     }
     if (compression == null
-        && (clusterBytes > block.bytes() || inlineTails || fragments != Fragments.NONE)) {
+        && (clusterBytes > block.bytes() || inlineTails || fragments != Fragments.NONE || dedupe)) {
       throw new IllegalArgumentException(
-          "larger clusters, inline tails and fragments are of compressed data: expected a compression");
+          "larger clusters, inline tails, fragments and dedupe are of compressed data: expected a compression");
     }
   }
 
   /** Data as it is. */
   public static Encoding plain() {
     return new Encoding(
-        null, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE);
+        null, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE, false);
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
   public static Encoding compressed(Compression compression) {
     return new Encoding(
-        compression, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE);
+        compression, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE, false);
   }
 
   /** The same with another size of blocks; clusters of one block stay so. */
   public Encoding withBlockBits(int value) {
     int bytes = new BlockSize(value).bytes();
-    return new Encoding(compression, value, isBig() ? clusterBytes : bytes, inlineTails, fragments);
+    return new Encoding(
+        compression, value, isBig() ? clusterBytes : bytes, inlineTails, fragments, dedupe);
   }
 
   /** The same with another {@link #clusterBytes}. */
   public Encoding withClusterBytes(int value) {
-    return new Encoding(compression, blockBits, value, inlineTails, fragments);
+    return new Encoding(compression, blockBits, value, inlineTails, fragments, dedupe);
   }
 
   /** The same with or without {@link #inlineTails}. */
   public Encoding withInlineTails(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, value, fragments);
+    return new Encoding(compression, blockBits, clusterBytes, value, fragments, dedupe);
   }
 
-  /** The same with other {@link #fragments}. */
+  /** The same with or without {@link #dedupe}. */
+  public Encoding withDedupe(boolean value) {
+    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, value);
+  }
+
+  /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
   public Encoding withFragments(Fragments value) {
-    return new Encoding(compression, blockBits, clusterBytes, inlineTails, value);
+    return new Encoding(
+        compression,
+        blockBits,
+        clusterBytes,
+        inlineTails,
+        value,
+        dedupe || value != Fragments.NONE);
   }
 
   BlockSize block() {
@@ -114,7 +128,7 @@ public record Encoding(
     return Feature.LZ4_0PADDING.bit()
         | (hasConfigs() ? Feature.COMPR_CFGS.bit() : 0)
         | (inlineTails ? Feature.ZTAILPACKING.bit() : 0)
-        | (fragments != Fragments.NONE ? Feature.FRAGMENTS.bit() : 0);
+        | (fragments != Fragments.NONE || dedupe ? Feature.FRAGMENTS.bit() : 0);
   }
 
   /** The superblock's field at byte 84: a bit for each algorithm, or the distance of LZ4. */

@@ -31,6 +31,8 @@ public final class SingleImageTest {
     }
     Encoding lz4 = Encoding.compressed(Compression.parse("lz4"));
     all.add(lz4);
+    all.add(lz4.withDedupe(true));
+    all.add(lz4.withDedupe(true).withInlineTails(true));
     for (int bits : new int[] {9, 10, 11, 13, 14, 16}) {
       all.add(lz4.withBlockBits(bits));
     }
@@ -68,6 +70,7 @@ public final class SingleImageTest {
       tree.file("zero" + size, new byte[size]);
       tree.file("mixed" + size, mixed(random, size));
       tree.file("again" + size, tree.at("text" + size).data.get(0L));
+      tree.file("noise again" + size, tree.at("noise" + size).data.get(0L));
     }
     // Two parts.
     tree.file("large", mixed(random, (4 << 20) + 9));

@@ -42,7 +42,7 @@ final class EncodingOptions {
       names = "-E",
       paramLabel = "NAME[,NAME...]",
       description =
-          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file.")
+          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments.")
   List<String> extended = new ArrayList<>();
 
   @Option(
@@ -107,10 +107,11 @@ final class EncodingOptions {
     return switch (name) {
       case "ztailpacking" -> encoding.withInlineTails(true);
       case "fragments" -> encoding.withFragments(Encoding.Fragments.TAILS);
+      case "dedupe" -> encoding.withDedupe(true);
       case "all-fragments" -> encoding.withFragments(Encoding.Fragments.ALL);
       default ->
           throw new IllegalArgumentException(
-              "-E %s: expected ztailpacking, fragments or all-fragments".formatted(name));
+              "-E %s: expected ztailpacking, fragments, all-fragments or dedupe".formatted(name));
     };
   }
 
