@@ -131,6 +131,32 @@ public final class SingleImageTest {
   }
 
   @Test
+  void aLongFragmentIsFoundFromItsEnd() throws Exception {
+    // Its logical clusters are farther from the head than an index can say.
+    byte[] bytes = text(new Random(8), 6 << 20);
+    for (String name : new String[] {"lz4", "zstd"}) {
+      for (int bits : new int[] {9, 10, 12}) {
+        for (int cluster : new int[] {1 << bits, 64 << 10}) {
+          Encoding encoding =
+              Encoding.compressed(Compression.parse(name))
+                  .withBlockBits(bits)
+                  .withClusterBytes(cluster)
+                  .withFragments(Encoding.Fragments.ALL);
+          MemoryTree tree = new MemoryTree();
+          tree.file("long", bytes);
+          tree.file("longer", java.util.Arrays.copyOf(bytes, bytes.length - 77));
+          Path image = temp.resolve(name + bits + "-" + cluster);
+          SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+          try (FileSource source = FileSource.open(image)) {
+            assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
+                .isEqualTo(TreeDigest.of(tree));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
   void fsckAcceptsLz4() throws Exception {
     Requires.tool("fsck.erofs");
     MemoryTree tree = files(3);
