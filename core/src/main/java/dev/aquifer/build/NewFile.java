@@ -78,18 +78,25 @@ final class NewFile implements Closeable {
     return temporary.resolveSibling(temporary.getFileName() + "." + name);
   }
 
-  /** Gives the file its name. */
+  /**
+   * Gives the file its name. It is on the disk before, so that a crash leaves what was there, or
+   * the whole new file, under the name.
+   */
   void commit() throws IOException {
+    file.sync();
     file.close();
     if (force) {
       try {
         Files.move(temporary, output, StandardCopyOption.ATOMIC_MOVE);
       } catch (AtomicMoveNotSupportedException e) {
         throw new IOException(output + ": can't be replaced: " + e.getReason(), e);
+      } catch (FileSystemException e) {
+        throw OutputFile.failed(output, e);
       }
     } else {
       moveToNewName(temporary, output);
     }
+    OutputFile.syncDirectory(output.resolveSibling(""));
   }
 
   /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
