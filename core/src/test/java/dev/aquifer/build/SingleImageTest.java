@@ -157,6 +157,24 @@ public final class SingleImageTest {
   }
 
   @Test
+  void aHoleOfAnySizeTakesNoRoom() throws Exception {
+    MemoryTree tree = new MemoryTree();
+    tree.sparse("a tebibyte", 1L << 40);
+    tree.sparse("more than chunks can be", (1L << 51) + 1);
+    tree.sparse("the largest", Long.MAX_VALUE);
+    tree.sparse("one byte", 1L << 40).data(1L << 39, new byte[] {1});
+    Path image = temp.resolve("image");
+    SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults());
+    assertThat(Files.size(image)).isLessThan(16 << 20);
+    try (FileSource source = FileSource.open(image)) {
+      Image found = Image.open(source);
+      for (String name : new String[] {"a tebibyte", "more than chunks can be", "the largest"}) {
+        assertThat(found.lookup("/" + name).sizeBytes()).isEqualTo(tree.at(name).sizeBytes);
+      }
+    }
+  }
+
+  @Test
   void fsckAcceptsLz4() throws Exception {
     Requires.tool("fsck.erofs");
     MemoryTree tree = files(3);
