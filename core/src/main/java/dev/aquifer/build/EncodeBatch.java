@@ -253,8 +253,9 @@ final class EncodeBatch extends Batch implements Closeable {
   /** Makes a stream at the end of what is stored. */
   private Fitted compress(Compressor compressor, MemorySegment data) {
     long limit = Math.min(data.byteSize(), (long) MAX_CLUSTER_BLOCKS << block.bits());
-    // What is stored never gets ahead of what was read, so there is room for as much as is left.
-    long room = Math.min(encoding.clusterBytes(), stored.byteSize() - used);
+    // What is stored never gets ahead of what was read, so there is room for as much as is left. No
+    // more, since how large the buffer is depends on the count of threads.
+    long room = Math.min(encoding.clusterBytes(), block.roundUp(data.byteSize()));
     return compressor.compress(
         data.asSlice(0, Math.min(limit, Compressor.MAX_DECODED_BYTES)), stored.asSlice(used, room));
   }

@@ -98,6 +98,11 @@ final class Encoder implements Closeable {
       }
     }
     line.finish();
+    for (Node node : tree.nodes()) {
+      if (node.chunks != null) {
+        node.chunks.merge();
+      }
+    }
   }
 
   private void findTwinSizes(Tree tree) {
@@ -212,6 +217,11 @@ final class Encoder implements Closeable {
   private void addChunks(BatchLine<EncodeBatch> line, Node file, SourceFile data)
       throws IOException {
     long size = file.sizeBytes();
+    file.layout = Node.Layout.CHUNK_BASED;
+    if (data.nextData(0) >= size) {
+      // Without a map it is one hole, however large.
+      return;
+    }
     ChunkSize chunkSize = new ChunkSize(size, Math.max(MIN_CHUNK_BITS, block.bits()));
     for (long at = data.nextData(0); at < size; ) {
       long end = Math.max(data.nextHole(at), at + 1);
@@ -224,7 +234,6 @@ final class Encoder implements Closeable {
           "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
               .formatted(source.name(), file.entry, size));
     }
-    file.layout = Node.Layout.CHUNK_BASED;
     file.chunks = ChunkMap.holes(size, bits, block);
     long done = 0;
     for (long at = data.nextData(0); at < size; at = done < size ? data.nextData(done) : size) {

@@ -183,7 +183,9 @@ final class ImageChecker {
       long end = at + extent.lengthBytes();
       while (at < end) {
         checkChunk(node, chunks, at, extent);
-        at = Math.min(end, (at >>> chunks.chunkBits()) + 1 << chunks.chunkBits());
+        long next = (at >>> chunks.chunkBits()) + 1 << chunks.chunkBits();
+        // The last chunk of the largest file ends beyond what a long can say.
+        at = next < 0 ? end : Math.min(end, next);
       }
     }
   }

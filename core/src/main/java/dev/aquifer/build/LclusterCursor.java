@@ -16,6 +16,8 @@ final class LclusterCursor {
   /** A flag beside a number of stored blocks, where else there is a distance. */
   static final int BLOCK_COUNT = 0x800;
 
+  private static final int MAX_DISTANCE = BLOCK_COUNT - 1;
+
   private final Clusters clusters;
   private final int bits;
   private final boolean isBig;
@@ -107,16 +109,21 @@ final class LclusterCursor {
     return isEnd() ? nextBlock : block;
   }
 
-  /** Of any other: the distance back to the head, or how many blocks that has. */
+  /**
+   * Of any other: the distance back to the head, or how many blocks that has. If the head is too
+   * far, as that of a fragment may be, a step towards it: readers go on from there.
+   */
   int back() {
-    int distance = (int) (number - headNumber());
-    return isBig && distance == 1 ? BLOCK_COUNT | clusters.blocks(at) : distance;
+    long distance = number - headNumber();
+    return isBig && distance == 1
+        ? BLOCK_COUNT | clusters.blocks(at)
+        : (int) Math.min(distance, MAX_DISTANCE);
   }
 
-  /** Of any other: the distance to the next head, or to the end of the file. */
+  /** Of any other: the distance to the next head, or to the end of the file, or a step there. */
   int ahead() {
     long end = endsWithin() ? last : last + 1;
     long next = at + 1 < clusters.count() ? clusters.start(at + 1) >>> bits : end;
-    return (int) (next - number);
+    return (int) Math.min(next - number, MAX_DISTANCE);
   }
 }

@@ -9,8 +9,10 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -19,6 +21,9 @@ import java.util.concurrent.ThreadLocalRandom;
  * whole. If it never is, closing leaves nothing of it. Used by one thread.
  */
 final class NewFile implements Closeable {
+  /** Up to 4 bytes each; names have up to 255. */
+  private static final int MAX_START = 40;
+
   private final Path output;
   private final boolean force;
   private final Path temporary;
@@ -54,14 +59,34 @@ final class NewFile implements Closeable {
             Errno.EEXIST, output + ": is no regular file, so it is not replaced");
       }
     }
+    checkName(output, absolute);
     String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    Path temporary = absolute.resolveSibling("." + name + "." + doing + "-" + random);
+    Path temporary =
+        absolute.resolveSibling("." + start(name.toString()) + "." + doing + "-" + random);
     try {
       return new NewFile(absolute, force, temporary, OutputFile.create(temporary));
     } catch (IOException e) {
       // The hidden name would only puzzle.
       throw e.getCause() instanceof IOException cause ? OutputFile.failed(output, cause) : e;
     }
+  }
+
+  /** The final name may be longer than can be, which shall not show at the end only. */
+  private static void checkName(Path output, Path absolute) throws IOException {
+    try {
+      Object unused =
+          Files.readAttributes(absolute, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+    } catch (NoSuchFileException e) {
+      // It is free, or its directory is missing, which making the file tells.
+    } catch (FileSystemException e) {
+      throw OutputFile.failed(output, e);
+    }
+  }
+
+  /** So much of a name that there is room for more. */
+  private static String start(String name) {
+    int characters = Math.min(MAX_START, name.codePointCount(0, name.length()));
+    return name.substring(0, name.offsetByCodePoints(0, characters));
   }
 
   private static RefusedException exists(Path output) {
@@ -78,18 +103,25 @@ final class NewFile implements Closeable {
     return temporary.resolveSibling(temporary.getFileName() + "." + name);
   }
 
-  /** Gives the file its name. */
+  /**
+   * Gives the file its name. It is on the disk before, so that a crash leaves what was there, or
+   * the whole new file, under the name.
+   */
   void commit() throws IOException {
+    file.sync();
     file.close();
     if (force) {
       try {
         Files.move(temporary, output, StandardCopyOption.ATOMIC_MOVE);
       } catch (AtomicMoveNotSupportedException e) {
         throw new IOException(output + ": can't be replaced: " + e.getReason(), e);
+      } catch (FileSystemException e) {
+        throw OutputFile.failed(output, e);
       }
     } else {
       moveToNewName(temporary, output);
     }
+    OutputFile.syncDirectory(output.resolveSibling(""));
   }
 
   /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */

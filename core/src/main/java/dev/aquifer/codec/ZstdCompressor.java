@@ -37,8 +37,10 @@ final class ZstdCompressor implements Compressor {
     // How far a try was off is a hint for the next.
     int room = limit + Math.max(limit / 4, 64);
     if (scratch.capacity() < room) {
-      scratch = arena.allocate(room).asByteBuffer();
-      best = arena.allocate(room).asByteBuffer();
+      // What was there stays until the end, so that steps must not be small.
+      int capacity = Math.max(room, 2 * scratch.capacity());
+      scratch = arena.allocate(capacity).asByteBuffer();
+      best = arena.allocate(capacity).asByteBuffer();
     }
     ByteBuffer in = src.asSlice(0, available).asByteBuffer();
     search.start(available, limit);

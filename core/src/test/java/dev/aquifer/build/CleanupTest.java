@@ -3,6 +3,7 @@ package dev.aquifer.build;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.aquifer.codec.Compression;
 import dev.aquifer.testing.Requires;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -93,6 +94,94 @@ class CleanupTest {
       break;
     }
     assertThat(interrupted).isGreaterThan(10);
+  }
+
+  private static Encoding packing() {
+    return Encoding.compressed(Compression.parse("zstd,level=1"))
+        .withClusterBytes(16 << 10)
+        .withFragments(Encoding.Fragments.TAILS);
+  }
+
+  @Test
+  void anInterruptOfAnImageOfOneFileLeavesNothing() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.directory("d");
+    tree.link("d/link", "target");
+    tree.file("d/first", TestTrees.noise(1, 5_000_000)).xattr("user.a", "b");
+    tree.sparse("sparse", 1 << 30).data(1 << 29, new byte[] {1});
+    for (int i = 0; i < 20; i++) {
+      tree.file("last" + i, TestTrees.noise(2, 100 * i));
+    }
+    Path out = temp.resolve("out");
+    Files.writeString(out, "old");
+    int interrupted = 0;
+    for (int calls = 0; ; calls++) {
+      try {
+        SingleImage.build(
+            new InterruptingTree(tree, calls),
+            out,
+            packing(),
+            BuildOptions.defaults().withForce(true));
+      } catch (IOException e) {
+        assertThat(Thread.interrupted()).isTrue();
+        try (Stream<Path> entries = Files.list(temp)) {
+          assertThat(entries).containsExactly(out);
+        }
+        assertThat(out).hasContent("old");
+        interrupted++;
+        continue;
+      }
+      break;
+    }
+    assertThat(interrupted).isGreaterThan(10);
+    assertThat(Files.size(out)).isGreaterThan(5_000_000);
+  }
+
+  @Test
+  @Tag("root")
+  void aFullDiskLeavesNothingOfAnImageOfOneFile() throws Exception {
+    Requires.root();
+    Path disk = Files.createDirectory(temp.resolve("disk"));
+    run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk.toString());
+    try {
+      MemoryTree data = new MemoryTree();
+      data.file("data", TestTrees.noise(1, 5_000_000));
+      MemoryTree ends = new MemoryTree();
+      MemoryTree names = new MemoryTree();
+      for (int i = 0; i < 3000; i++) {
+        ends.file("end" + i, TestTrees.noise(i, 1500));
+        names.file(i + "n".repeat(250), new byte[0]).xattr("user.x", "x" + i + "x".repeat(700));
+      }
+      for (MemoryTree tree : List.of(data, ends, names)) {
+        for (Encoding encoding : List.of(Encoding.plain(), packing())) {
+          assertThatThrownBy(
+                  () ->
+                      SingleImage.build(
+                          tree, disk.resolve("out"), encoding, BuildOptions.defaults()))
+              .hasMessageMatching(".*: can't be written: No space left on device");
+          assertThat(disk).isEmptyDirectory();
+        }
+      }
+    } finally {
+      run("umount", disk.toString());
+    }
+  }
+
+  @Test
+  void anImageMayHaveTheLongestName() throws Exception {
+    Path out = temp.resolve("\u00fc".repeat(127) + "x");
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", TestTrees.noise(1, 100));
+    SingleImage.build(tree, out, packing(), BuildOptions.defaults());
+    assertThat(out).isNotEmptyFile();
+    assertThatThrownBy(
+            () ->
+                SingleImage.build(
+                    tree, temp.resolve("x".repeat(256)), packing(), BuildOptions.defaults()))
+        .hasMessageEndingWith(": can't be written: File name too long");
+    try (Stream<Path> entries = Files.list(temp)) {
+      assertThat(entries).containsExactly(out);
+    }
   }
 
   @Test

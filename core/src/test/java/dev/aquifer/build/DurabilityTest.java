@@ -54,6 +54,19 @@ class DurabilityTest {
   }
 
   @Test
+  void anImageOfOneFileIsOnTheDisk() throws Exception {
+    Requires.tool("filefrag");
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", TestTrees.noise(1, 3_000_000));
+    Path image = Files.createDirectory(temp.resolve("single")).resolve("image");
+    BuildOptions options = BuildOptions.defaults().withForce(true);
+    for (int i = 0; i < 2; i++) {
+      SingleImage.build(tree, image, Encoding.plain(), options);
+      assertOnDisk(image.getParent());
+    }
+  }
+
+  @Test
   void anUnpackedBlobIsOnTheDisk() throws Exception {
     Requires.tool("filefrag");
     String object = build("out").blobs().getFirst().objectDigest().hex();

@@ -134,6 +134,50 @@ public final class SingleImageTest {
   }
 
   @Test
+  void aLongFragmentIsFoundFromItsEnd() throws Exception {
+    // Its logical clusters are farther from the head than an index can say.
+    byte[] bytes = text(new Random(8), 6 << 20);
+    for (String name : new String[] {"lz4", "zstd"}) {
+      for (int bits : new int[] {9, 10, 12}) {
+        for (int cluster : new int[] {1 << bits, 64 << 10}) {
+          Encoding encoding =
+              Encoding.compressed(Compression.parse(name))
+                  .withBlockBits(bits)
+                  .withClusterBytes(cluster)
+                  .withFragments(Encoding.Fragments.ALL);
+          MemoryTree tree = new MemoryTree();
+          tree.file("long", bytes);
+          tree.file("longer", java.util.Arrays.copyOf(bytes, bytes.length - 77));
+          Path image = temp.resolve(name + bits + "-" + cluster);
+          SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+          try (FileSource source = FileSource.open(image)) {
+            assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
+                .isEqualTo(TreeDigest.of(tree));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aHoleOfAnySizeTakesNoRoom() throws Exception {
+    MemoryTree tree = new MemoryTree();
+    tree.sparse("a tebibyte", 1L << 40);
+    tree.sparse("more than chunks can be", (1L << 51) + 1);
+    tree.sparse("the largest", Long.MAX_VALUE);
+    tree.sparse("one byte", 1L << 40).data(1L << 39, new byte[] {1});
+    Path image = temp.resolve("image");
+    SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults());
+    assertThat(Files.size(image)).isLessThan(16 << 20);
+    try (FileSource source = FileSource.open(image)) {
+      Image found = Image.open(source);
+      for (String name : new String[] {"a tebibyte", "more than chunks can be", "the largest"}) {
+        assertThat(found.lookup("/" + name).sizeBytes()).isEqualTo(tree.at(name).sizeBytes);
+      }
+    }
+  }
+
+  @Test
   void fsckAcceptsLz4() throws Exception {
     Requires.tool("fsck.erofs");
     MemoryTree tree = files(3);
