@@ -57,6 +57,9 @@ final class BuildCommand extends Command {
   @Option(names = "--force", description = "Replace an image that is at OUT.")
   boolean force;
 
+  @Option(names = "--json", description = "Print one JSON object.")
+  boolean json;
+
   @Option(
       names = {"--threads", "--workers"},
       paramLabel = "N",
@@ -74,16 +77,35 @@ final class BuildCommand extends Command {
     BuildOptions options = options();
     Encoding encoding = single.isSingle() ? encoding() : null;
     Selection selected = selected();
-    BuildReport report = new BuildReport(out());
+    BuildResult layout = null;
+    SingleImage.Result file = null;
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
-        SourceTree tree = SelectedTree.of(open(), selected)) {
+        SourceTree tree = SelectedTree.of(open(), selected);
+        Progress progress = Progress.of(err(), "build")) {
+      BuildOptions shown = options.withProgress(progress::at);
       if (encoding != null) {
-        report.print(output, SingleImage.build(tree, output, encoding, options));
+        file = SingleImage.build(tree, output, encoding, shown);
       } else {
-        report.print(output, build(tree, options));
+        layout = build(tree, shown);
       }
     }
+    report(layout, file);
     return ExitCode.OK;
+  }
+
+  /** Tells of the one of both that was built. */
+  private void report(@Nullable BuildResult layout, SingleImage.@Nullable Result file) {
+    BuildReport text = new BuildReport(out());
+    BuildJson object = new BuildJson(source, input.found(), output);
+    if (layout != null && json) {
+      out().println(object.of(layout));
+    } else if (layout != null) {
+      text.print(output, layout);
+    } else if (file != null && json) {
+      out().println(object.of(file));
+    } else if (file != null) {
+      text.print(output, file);
+    }
   }
 
   private Encoding encoding() {
