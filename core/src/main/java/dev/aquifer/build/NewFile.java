@@ -78,8 +78,9 @@ final class NewFile implements Closeable {
     return temporary.resolveSibling(temporary.getFileName() + "." + name);
   }
 
-  /** Gives the file its name. */
+  /** Gives the file its name. All of it is on the disk before. */
   void commit() throws IOException {
+    file.sync();
     file.close();
     if (force) {
       try {
@@ -90,6 +91,7 @@ final class NewFile implements Closeable {
     } else {
       moveToNewName(temporary, output);
     }
+    OutputFile.syncDirectory(output.resolveSibling(""));
   }
 
   /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
