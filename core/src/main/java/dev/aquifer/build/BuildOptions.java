@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param volumeName up to 15 bytes of UTF-8
  * @param xattrs whether extended attributes are taken over
  * @param force whether an existing image layout at the output is replaced
+ * @param progress is told how far the build has come
  */
 public record BuildOptions(
     int zstdLevel,
@@ -30,7 +31,8 @@ public record BuildOptions(
     @Nullable UUID uuid,
     String volumeName,
     boolean xattrs,
-    boolean force) {
+    boolean force,
+    BuildProgress progress) {
   private static final int MAX_THREADS = 256;
 
   /** More than these wait for the one thread that writes. */
@@ -61,7 +63,17 @@ public record BuildOptions(
   public static BuildOptions defaults() {
     int processors = Runtime.getRuntime().availableProcessors();
     return new BuildOptions(
-        3, 20, 16, 512, Math.min(processors, USEFUL_THREADS), null, null, "", true, false);
+        3,
+        20,
+        16,
+        512,
+        Math.min(processors, USEFUL_THREADS),
+        null,
+        null,
+        "",
+        true,
+        false,
+        BuildProgress.NONE);
   }
 
   /** The same with another {@link #zstdLevel}. */
@@ -114,6 +126,11 @@ public record BuildOptions(
     return with(draft -> draft.force = value);
   }
 
+  /** The same with another {@link #progress}. */
+  public BuildOptions withProgress(BuildProgress value) {
+    return with(draft -> draft.progress = value);
+  }
+
   private BuildOptions with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -132,6 +149,7 @@ public record BuildOptions(
     private String volumeName;
     private boolean xattrs;
     private boolean force;
+    private BuildProgress progress;
 
     Draft(BuildOptions options) {
       this.zstdLevel = options.zstdLevel;
@@ -144,6 +162,7 @@ public record BuildOptions(
       this.volumeName = options.volumeName;
       this.xattrs = options.xattrs;
       this.force = options.force;
+      this.progress = options.progress;
     }
 
     BuildOptions finish() {
@@ -157,7 +176,8 @@ public record BuildOptions(
           uuid,
           volumeName,
           xattrs,
-          force);
+          force,
+          progress);
     }
   }
 }

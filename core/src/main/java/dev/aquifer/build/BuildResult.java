@@ -13,6 +13,7 @@ import java.util.List;
  * @param blobs the blobs in device order
  * @param counts what the tree holds
  * @param bytes where the bytes of the regular files went
+ * @param phases how long each part of the build took
  * @param elapsed how long it took
  */
 public record BuildResult(
@@ -22,10 +23,31 @@ public record BuildResult(
     List<Blob> blobs,
     Counts counts,
     Bytes bytes,
+    Phases phases,
     Duration elapsed) {
   /** Copies the list. */
   public BuildResult {
     blobs = List.copyOf(blobs);
+  }
+
+  /**
+   * How long each part of a build took, one after the other.
+   *
+   * @param tree reading names, stat and extended attributes
+   * @param data reading, hashing, compressing and writing the data of regular files, and taking
+   *     over the blobs of earlier images
+   * @param metadata writing inodes and directories, and checking them
+   * @param commit until all is on the disk and has its name
+   */
+  public record Phases(Duration tree, Duration data, Duration metadata, Duration commit) {
+    /** Of what the clock said when each phase began, and at the end. */
+    static Phases ofNanos(long tree, long data, long metadata, long commit, long end) {
+      return new Phases(
+          Duration.ofNanos(data - tree),
+          Duration.ofNanos(metadata - data),
+          Duration.ofNanos(commit - metadata),
+          Duration.ofNanos(end - commit));
+    }
   }
 
   /**

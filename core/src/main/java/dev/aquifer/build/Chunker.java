@@ -57,18 +57,20 @@ final class Chunker {
 
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
+    DoneBytes done = DoneBytes.of(options.progress(), tree);
     for (Node node : tree.nodes()) {
       Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
         count.source += node.sizeBytes();
-        read(node);
+        read(node, done);
+        done.end(node.sizeBytes());
       }
     }
     line.finish();
     finishFile();
   }
 
-  private void read(Node file) throws IOException {
+  private void read(Node file, DoneBytes done) throws IOException {
     long size = file.sizeBytes();
     if (size <= options.inlineMaxBytes()) {
       file.layout = Node.Layout.FLAT_INLINE;
@@ -77,17 +79,18 @@ final class Chunker {
     }
     file.layout = Node.Layout.CHUNK_BASED;
     if (size <= SMALL_BYTES) {
-      addChunks(file, 0, size, options.dedupeChunkBits());
+      addChunks(file, 0, size, options.dedupeChunkBits(), done);
       return;
     }
     try (SourceFile data = source.open(file.entry)) {
-      addDataOfLargeFile(file, data);
+      addDataOfLargeFile(file, data, done);
       data.checkUnchanged();
     }
   }
 
   /** Leaves out the holes, which may be nearly all of a file. */
-  private void addDataOfLargeFile(Node file, SourceFile data) throws IOException {
+  private void addDataOfLargeFile(Node file, SourceFile data, DoneBytes progress)
+      throws IOException {
     long size = file.sizeBytes();
     ChunkSize chunkSize = new ChunkSize(size, options.dedupeChunkBits());
     if (chunkSize.dependsOnData()) {
@@ -113,7 +116,7 @@ final class Chunker {
       long start = Math.max(done, from >>> chunkBits << chunkBits);
       long end = (endOfData(data, from) - 1 >>> chunkBits) + 1 << chunkBits;
       end = end < 0 ? size : Math.min(size, end);
-      addChunks(file, start, end, chunkBits);
+      addChunks(file, start, end, chunkBits, progress);
       done = end;
     }
   }
@@ -123,11 +126,13 @@ final class Chunker {
     return Math.max(data.nextHole(from), from + 1);
   }
 
-  private void addChunks(Node file, long start, long end, int chunkBits) throws IOException {
+  private void addChunks(Node file, long start, long end, int chunkBits, DoneBytes done)
+      throws IOException {
     for (long at = start; at < end; ) {
       int length = (int) Math.min(end - at, 1L << chunkBits);
       line.add(file, at, length, chunkBits);
       at += length;
+      done.within(at);
     }
   }
 

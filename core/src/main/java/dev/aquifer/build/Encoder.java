@@ -46,6 +46,7 @@ final class Encoder implements Closeable {
   private final @Nullable PackedData packed;
   private final MessageDigest digest = Sha256.newDigest();
   private long nextBlock;
+  private long sourceBytes;
 
   /** The sizes that several files have which are encoded whole. */
   private final Set<Long> twinSizes = new HashSet<>();
@@ -86,15 +87,18 @@ final class Encoder implements Closeable {
   }
 
   /** Sets layout and data of every regular file of {@code tree}. */
-  void run(Tree tree) throws IOException {
+  void run(Tree tree, BuildProgress progress) throws IOException {
     if (encoding.dedupe()) {
       findTwinSizes(tree);
     }
+    DoneBytes done = DoneBytes.of(progress, tree);
     BatchLine<EncodeBatch> line = line(source::open, encoding);
     for (Node node : tree.nodes()) {
       Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
-        add(line, node);
+        add(line, node, done);
+        done.end(node.sizeBytes());
+        sourceBytes += node.sizeBytes();
       }
     }
     line.finish();
@@ -127,9 +131,14 @@ final class Encoder implements Closeable {
     }
     Node node = packed.finish();
     BatchLine<EncodeBatch> line = line(packed, encoding.withFragments(Encoding.Fragments.NONE));
-    addParts(line, node);
+    addParts(line, node, new DoneBytes(BuildProgress.NONE, 0));
     line.finish();
     return node;
+  }
+
+  /** The sizes of all regular files. */
+  long sourceBytes() {
+    return sourceBytes;
   }
 
   /** The block after the last one that was written. */
@@ -162,7 +171,7 @@ final class Encoder implements Closeable {
         this::take);
   }
 
-  private void add(BatchLine<EncodeBatch> line, Node file) throws IOException {
+  private void add(BatchLine<EncodeBatch> line, Node file, DoneBytes done) throws IOException {
     if (file.chunks != null) {
       addWanted(line, file, file.chunks);
       return;
@@ -174,12 +183,12 @@ final class Encoder implements Closeable {
     }
     try (SourceFile data = source.open(file.entry)) {
       if (isMostlyHoles(data)) {
-        addChunks(line, file, data);
+        addChunks(line, file, data, done);
         data.checkUnchanged();
         return;
       }
     }
-    addParts(line, file);
+    addParts(line, file, done);
   }
 
   private static void addWanted(BatchLine<EncodeBatch> line, Node file, ChunkMap chunks)
@@ -193,12 +202,14 @@ final class Encoder implements Closeable {
     }
   }
 
-  private static void addParts(BatchLine<EncodeBatch> line, Node file) throws IOException {
+  private static void addParts(BatchLine<EncodeBatch> line, Node file, DoneBytes done)
+      throws IOException {
     long size = file.sizeBytes();
     for (long at = 0; at < size; at += PART_BYTES) {
       int length = (int) Math.min(PART_BYTES, size - at);
       int kind = at + length < size ? EncodeBatch.PART : EncodeBatch.LAST;
       line.add(file, at, length, length == size ? EncodeBatch.WHOLE : kind);
+      done.within(at + length);
     }
   }
 
@@ -214,7 +225,8 @@ final class Encoder implements Closeable {
   }
 
   /** The chunks that have data. */
-  private void addChunks(BatchLine<EncodeBatch> line, Node file, SourceFile data)
+  private void addChunks(
+      BatchLine<EncodeBatch> line, Node file, SourceFile data, DoneBytes progress)
       throws IOException {
     long size = file.sizeBytes();
     file.layout = Node.Layout.CHUNK_BASED;
@@ -242,6 +254,7 @@ final class Encoder implements Closeable {
         int length = (int) Math.min(1L << bits, size - chunk);
         line.add(file, chunk, length, EncodeBatch.CHUNK);
         done = chunk + length;
+        progress.within(done);
       }
     }
   }

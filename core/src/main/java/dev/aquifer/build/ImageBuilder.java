@@ -59,17 +59,21 @@ public final class ImageBuilder {
   private BuildResult build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(layout.scratch("spool"))) {
       Tree tree = TreeReader.read(source, spool, options.xattrs(), layout.key());
+      long dataNanos = System.nanoTime();
       Data data = readData(tree, spool);
       List<Stored> stored = store(data);
       int[] deviceOfBlob = new int[data.reused.blobs().size() + 1];
       for (int i = 0; i < stored.size(); i++) {
         deviceOfBlob[stored.get(i).blob] = i + 1;
       }
+      long metadataNanos = System.nanoTime();
       List<Device> devices = stored.stream().map(Stored::device).toList();
       Descriptor bootstrap = writeBootstrap(tree, spool, devices, deviceOfBlob);
       Descriptor manifest = writeManifest(bootstrap, stored);
       spool.close();
+      long commitNanos = System.nanoTime();
       layout.commit(manifest);
+      long endNanos = System.nanoTime();
       return new BuildResult(
           manifest.digest(),
           bootstrap.digest(),
@@ -77,7 +81,8 @@ public final class ImageBuilder {
           stored.stream().map(Stored::result).toList(),
           tree.counts(),
           data.count.result(images, data.reused),
-          Duration.ofNanos(System.nanoTime() - startNanos));
+          BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
+          Duration.ofNanos(endNanos - startNanos));
     }
   }
 

@@ -28,6 +28,7 @@ public final class SharingCount {
   private static final int MAX_THREADS = 256;
 
   private final int threads;
+  private final BuildProgress progress;
   private final List<SharingReport.Input> inputs = new ArrayList<>();
 
   /** By size of chunk, whole files last. */
@@ -45,13 +46,15 @@ public final class SharingCount {
    * Has counted nothing.
    *
    * @param threads how many read and hash: 1 to 256
+   * @param progress is told of each tree how much of it is read; its total is not known before
    */
-  public SharingCount(int threads) {
+  public SharingCount(int threads, BuildProgress progress) {
     if (threads < 1 || threads > MAX_THREADS) {
       throw new IllegalArgumentException(
           "threads %d: expected 1 to %d".formatted(threads, MAX_THREADS));
     }
     this.threads = threads;
+    this.progress = progress;
     for (int size : SharingBatch.CHUNK_BYTES) {
       cuts.add(new CutCount(size));
     }
@@ -94,8 +97,8 @@ public final class SharingCount {
     return new SharingReport(inputs, cuts.stream().map(CutCount::result).toList());
   }
 
-  private static SharingReport.Input read(
-      SourceTree tree, String name, BatchLine<SharingBatch> line) throws IOException {
+  private SharingReport.Input read(SourceTree tree, String name, BatchLine<SharingBatch> line)
+      throws IOException {
     SourceEntry root = tree.root();
     if (!root.stat().isDirectory()) {
       throw new IOException(tree.name() + ": is no directory: expected the root of a tree");
@@ -104,6 +107,7 @@ public final class SharingCount {
     Set<FileKey> linked = new HashSet<>();
     long files = 0;
     long bytes = 0;
+    DoneBytes done = new DoneBytes(progress, 0);
     rest.push(root);
     while (!rest.isEmpty()) {
       for (SourceEntry entry : tree.children(rest.pop())) {
@@ -114,7 +118,8 @@ public final class SharingCount {
         } else if (stat.isRegular() && (stat.nlink() <= 1 || linked.add(FileKey.of(stat)))) {
           files++;
           bytes += stat.sizeBytes();
-          add(tree, new Node(entry), line);
+          add(tree, new Node(entry), line, done);
+          done.end(stat.sizeBytes());
         }
       }
     }
@@ -122,7 +127,8 @@ public final class SharingCount {
   }
 
   /** Adds all pieces of a file that are not holes as a whole. */
-  private static void add(SourceTree tree, Node file, BatchLine<SharingBatch> line)
+  private static void add(
+      SourceTree tree, Node file, BatchLine<SharingBatch> line, DoneBytes progress)
       throws IOException {
     long size = file.sizeBytes();
     if (size <= PIECE_BYTES) {
@@ -141,6 +147,7 @@ public final class SharingCount {
         long to = Math.min(size, Math.max(data.nextHole(from), from + 1));
         for (done = Math.max(done, from & -PIECE_BYTES); done < to; done += PIECE_BYTES) {
           line.add(file, done, (int) Math.min(PIECE_BYTES, size - done), 0);
+          progress.within(done);
         }
       }
       data.checkUnchanged();

@@ -72,7 +72,7 @@ public record SharingReport(List<Input> inputs, List<Cut> cuts) {
    * @throws IOException if a tree can't be read, or changes meanwhile
    */
   public static SharingReport of(List<SourceTree> trees, int threads) throws IOException {
-    SharingCount count = new SharingCount(threads);
+    SharingCount count = new SharingCount(threads, BuildProgress.NONE);
     for (SourceTree tree : trees) {
       count.add(tree, tree.name());
     }

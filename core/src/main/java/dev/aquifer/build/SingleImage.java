@@ -41,18 +41,22 @@ public final class SingleImage {
    * What was built.
    *
    * @param sizeBytes the size of the image
-   * @param dataBytes of these, data of regular files in whole blocks
+   * @param sourceBytes the sizes of all regular files, each file once
+   * @param dataBytes of {@code sizeBytes}, data of regular files in whole blocks
    * @param packedBytes the data of the packed inode before compression
    * @param devices the tags of the device slots, which hold the rest of the data
    * @param counts what the tree holds
+   * @param phases how long each part of the build took
    * @param elapsed how long it took
    */
   public record Result(
       long sizeBytes,
+      long sourceBytes,
       long dataBytes,
       long packedBytes,
       List<String> devices,
       BuildResult.Counts counts,
+      BuildResult.Phases phases,
       Duration elapsed) {}
 
   /**
@@ -85,11 +89,13 @@ public final class SingleImage {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
       Tree tree = TreeReader.read(source, spool, options.xattrs(), key());
       place(tree);
+      long dataNanos = System.nanoTime();
       try (PackedData packed =
           encoding.fragments() == Encoding.Fragments.NONE
               ? null
               : PackedData.create(target.scratch("packed"), tree.root())) {
         Data data = encode(tree, spool, packed);
+        long metadataNanos = System.nanoTime();
         ImagePlan plan =
             ImagePlan.of(
                 tree,
@@ -99,14 +105,18 @@ public final class SingleImage {
                 encoding,
                 data.packedNode);
         write(plan, spool, data.digest);
+        long commitNanos = System.nanoTime();
         target.commit();
+        long endNanos = System.nanoTime();
         return new Result(
             plan.blocks() << encoding.block().bits(),
+            data.sourceBytes,
             data.frame.metaBytes() - (data.frame.dataBlock() << encoding.block().bits()),
             packed == null ? 0 : packed.sizeBytes(),
             elsewhere.devices().stream().map(Device::tag).toList(),
             tree.counts(),
-            Duration.ofNanos(System.nanoTime() - startNanos));
+            BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
+            Duration.ofNanos(endNanos - startNanos));
       }
     }
   }
@@ -133,7 +143,7 @@ public final class SingleImage {
   }
 
   /** Where the data of all regular files is. */
-  private record Data(Frame frame, @Nullable Node packedNode, Sha256 digest) {}
+  private record Data(long sourceBytes, Frame frame, @Nullable Node packedNode, Sha256 digest) {}
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
     int configBytes = encoding.configs().length;
@@ -154,9 +164,10 @@ public final class SingleImage {
             firstBlock,
             packed);
     try {
-      encoder.run(tree);
+      encoder.run(tree, options.progress());
       Node packedNode = encoder.runPacked();
       return new Data(
+          encoder.sourceBytes(),
           Frame.single(encoding.block(), configBytes, devices, encoder.endBlock() - firstBlock),
           packedNode,
           encoder.digest());

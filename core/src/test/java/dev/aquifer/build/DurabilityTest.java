@@ -77,6 +77,16 @@ class DurabilityTest {
   }
 
   @Test
+  void anImageInOneFileIsOnTheDisk() throws Exception {
+    Requires.tool("filefrag");
+    MemoryTree tree = new MemoryTree();
+    tree.file("file", TestTrees.noise(1, 3_000_000));
+    Path place = Files.createDirectory(temp.resolve("place"));
+    SingleImage.build(tree, place.resolve("image"), Encoding.plain(), BuildOptions.defaults());
+    assertOnDisk(place);
+  }
+
+  @Test
   @Tag("root")
   void aReplacedImageThatCanNotBeRemovedIsNoFailure() throws Exception {
     Requires.root();

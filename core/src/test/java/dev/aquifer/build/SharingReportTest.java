@@ -163,7 +163,7 @@ class SharingReportTest {
     assertThatThrownBy(() -> SharingReport.of(List.of(tree), 2))
         .isInstanceOf(IOException.class)
         .hasMessage("broken: /file: at byte 0");
-    assertThatThrownBy(() -> new SharingCount(0))
+    assertThatThrownBy(() -> new SharingCount(0, BuildProgress.NONE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("threads 0: expected 1 to 256");
   }

@@ -59,6 +59,9 @@ final class BuildCommand extends Command {
   @Option(names = "--force", description = "Replace an image that is at OUT.")
   boolean force;
 
+  @Option(names = "--json", description = "Print one JSON object.")
+  boolean json;
+
   @Option(
       names = {"--threads", "--workers"},
       paramLabel = "N",
@@ -75,24 +78,28 @@ final class BuildCommand extends Command {
   ExitCode run() throws IOException, FailedException {
     BuildOptions options = options();
     if (input.isIndex()) {
-      buildIndex(options);
+      report(null, buildIndex(options));
       return ExitCode.OK;
     }
     Encoding encoding = single.isSingle() ? encoding() : null;
     Selection selected = selected();
-    BuildReport report = new BuildReport(out());
+    BuildResult layout = null;
+    SingleImage.Result file = null;
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
-        SourceTree tree = SelectedTree.of(open(), selected)) {
+        SourceTree tree = SelectedTree.of(open(), selected);
+        Progress progress = Progress.of(err(), "build")) {
+      BuildOptions shown = options.withProgress(progress::at);
       if (encoding != null) {
-        report.print(output, SingleImage.build(tree, output, encoding, options));
+        file = SingleImage.build(tree, output, encoding, shown);
       } else {
-        report.print(output, build(tree, options));
+        layout = build(tree, shown);
       }
     }
+    report(layout, file);
     return ExitCode.OK;
   }
 
-  private void buildIndex(BuildOptions options) throws IOException, FailedException {
+  private SingleImage.Result buildIndex(BuildOptions options) throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
       throw usage(
           "--tar=i refers to data as it is in the archive: expected no -z, -C, -E, --compression or --reuse, and blocks of 512 bytes");
@@ -101,11 +108,8 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
         TarTree archive = openInPlace();
         SourceTree tree = SelectedTree.of(archive, selected)) {
-      new BuildReport(out())
-          .print(
-              output,
-              TarIndex.build(
-                  tree, archive.archive(), DeviceTag.of(Path.of(source)), output, options));
+      return TarIndex.build(
+          tree, archive.archive(), DeviceTag.of(Path.of(source)), output, options);
     }
   }
 
@@ -114,6 +118,21 @@ final class BuildCommand extends Command {
       return input.openInPlace(source);
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Tells of the one of both that was built. */
+  private void report(@Nullable BuildResult layout, SingleImage.@Nullable Result file) {
+    BuildReport text = new BuildReport(out());
+    BuildJson object = new BuildJson(source, input.found(), output);
+    if (layout != null && json) {
+      out().println(object.of(layout));
+    } else if (layout != null) {
+      text.print(output, layout);
+    } else if (file != null && json) {
+      out().println(object.of(file));
+    } else if (file != null) {
+      text.print(output, file);
     }
   }
 

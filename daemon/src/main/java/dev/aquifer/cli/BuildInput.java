@@ -67,6 +67,8 @@ final class BuildInput {
 
   @Mixin ImageOptions options = new ImageOptions();
 
+  private Kind found = Kind.dir;
+
   /**
    * Opens the input.
    *
@@ -123,7 +125,18 @@ final class BuildInput {
     if (!Files.exists(path)) {
       throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
     }
+    found = Kind.TAR;
     return TarTree.openInPlace(path);
+  }
+
+  /** What the input that was opened last is. */
+  Kind found() {
+    return found;
+  }
+
+  private SourceTree found(Kind what, SourceTree tree) {
+    found = what;
+    return tree;
   }
 
   private @Nullable Kind given() {
@@ -147,18 +160,20 @@ final class BuildInput {
         Files.isRegularFile(path.resolve("oci-layout"))
             && Files.isRegularFile(path.resolve("index.json"));
     return switch (given) {
-      case dir -> LinuxTree.open(path);
-      case oci -> LayerTree.ofLayout(path, wanted);
-      case docker -> LayerTree.ofDocker(path, wanted);
+      case dir -> found(Kind.dir, LinuxTree.open(path));
+      case oci -> found(Kind.oci, LayerTree.ofLayout(path, wanted));
+      case docker -> found(Kind.docker, LayerTree.ofDocker(path, wanted));
       case erofs -> erofs(path.toString());
       case tar ->
           throw new FailedException(
               ExitCode.FAILED, path + ": is a directory: expected a tar archive");
       case null -> {
         if (!isLayout) {
-          yield LinuxTree.open(path);
+          yield found(Kind.dir, LinuxTree.open(path));
         }
-        yield isOurs(path) ? erofs(path.toString()) : LayerTree.ofLayout(path, wanted);
+        yield isOurs(path)
+            ? erofs(path.toString())
+            : found(Kind.oci, LayerTree.ofLayout(path, wanted));
       }
     };
   }
@@ -177,21 +192,23 @@ final class BuildInput {
     }
   }
 
-  private static SourceTree archive(@Nullable Kind given, TarTree archive, LayerTree.Wanted wanted)
+  private SourceTree archive(@Nullable Kind given, TarTree archive, LayerTree.Wanted wanted)
       throws IOException {
     try {
       return switch (given) {
-        case oci -> LayerTree.ofLayout(archive, wanted);
-        case docker -> LayerTree.ofDocker(archive, wanted);
-        case tar -> archive;
+        case oci -> found(Kind.oci, LayerTree.ofLayout(archive, wanted));
+        case docker -> found(Kind.docker, LayerTree.ofDocker(archive, wanted));
+        case tar -> found(Kind.tar, archive);
         case dir, erofs ->
             throw new IllegalArgumentException(
                 "--input %s: can't be read from a stream".formatted(given));
         case null -> {
           if (LayerTree.isLayout(archive)) {
-            yield LayerTree.ofLayout(archive, wanted);
+            yield found(Kind.oci, LayerTree.ofLayout(archive, wanted));
           }
-          yield LayerTree.isDocker(archive) ? LayerTree.ofDocker(archive, wanted) : archive;
+          yield LayerTree.isDocker(archive)
+              ? found(Kind.docker, LayerTree.ofDocker(archive, wanted))
+              : found(Kind.tar, archive);
         }
       };
     } catch (IOException | RuntimeException | Error e) {
@@ -202,7 +219,7 @@ final class BuildInput {
 
   private SourceTree erofs(String reference) throws IOException {
     OpenedImage opened = options.open(reference);
-    return ImageTree.of(opened.image(), opened);
+    return found(Kind.erofs, ImageTree.of(opened.image(), opened));
   }
 
   private boolean isErofs(Path file) throws IOException {

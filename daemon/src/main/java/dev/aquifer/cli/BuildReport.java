@@ -41,6 +41,7 @@ final class BuildReport {
     for (BuildResult.Reuse from : bytes.reusedFrom()) {
       out.printf("  reused     %s of %s%n", ByteCount.text(from.bytes()), from.image());
     }
+    print(result.phases());
   }
 
   void print(Path output, SingleImage.Result result) {
@@ -54,10 +55,24 @@ final class BuildReport {
     for (int i = 0; i < result.devices().size(); i++) {
       out.printf("  device %d   %s%n", i + 1, result.devices().get(i));
     }
+    print(result.phases());
+  }
+
+  private void print(BuildResult.Phases phases) {
+    out.printf(
+        "  phases     tree %s, data %s, metadata %s, commit %s%n",
+        seconds(phases.tree()),
+        seconds(phases.data()),
+        seconds(phases.metadata()),
+        seconds(phases.commit()));
+  }
+
+  private static String seconds(Duration duration) {
+    return String.format(Locale.ROOT, "%.1f s", duration.toMillis() / 1000.0);
   }
 
   private void printHead(Path output, Duration elapsed) {
-    out.printf(Locale.ROOT, "%s: built in %.1f s%n", output, elapsed.toMillis() / 1000.0);
+    out.printf("%s: built in %s%n", output, seconds(elapsed));
   }
 
   private void print(BuildResult.Counts counts) {

@@ -58,9 +58,11 @@ final class DedupeReportCommand extends Command {
     if (Collections.frequency(sources, STANDARD_INPUT) > 1) {
       throw usage("- is given more than once: standard input can be read once");
     }
-    SharingCount count = count();
     checkPlace();
-    SharingReport report = read(count);
+    SharingReport report;
+    try (Progress progress = Progress.of(err(), "dedupe-report")) {
+      report = read(count(progress));
+    }
     if (svg != null) {
       draw(svg, report);
     }
@@ -72,9 +74,10 @@ final class DedupeReportCommand extends Command {
     return ExitCode.OK;
   }
 
-  private SharingCount count() {
+  private SharingCount count(Progress progress) {
     try {
-      return new SharingCount(threads != null ? threads : BuildOptions.defaults().threads());
+      return new SharingCount(
+          threads != null ? threads : BuildOptions.defaults().threads(), progress::at);
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }

@@ -62,6 +62,12 @@ final class Progress implements AutoCloseable {
     }
   }
 
+  /** So much of so much is done, in the words of one thread that alone adds to it. */
+  void at(long done, long total) {
+    totalBytes = total;
+    add(done - doneBytes.get());
+  }
+
   static String line(String what, long done, long total, long nanos) {
     String rate = ByteCount.text((long) (done / Math.max(1e-9, nanos / 1e9))) + "/s";
     if (total <= 0) {

@@ -2,9 +2,12 @@ package dev.aquifer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -41,7 +44,9 @@ class BuildCommandTest {
         .containsPattern("manifest +sha256:[0-9a-f]{64}")
         .containsPattern("bootstrap +sha256:[0-9a-f]{64}")
         .contains("files      1 regular, 1 directories")
-        .contains("data       3.00 MiB: 3.00 MiB new, 0 B reused");
+        .contains("data       3.00 MiB: 3.00 MiB new, 0 B reused")
+        .containsPattern(
+            "phases +tree [0-9.]+ s, data [0-9.]+ s, metadata [0-9.]+ s, commit [0-9.]+ s");
     assertThat(image.resolve("index.json")).exists();
     assertThat(image.resolve("oci-layout")).exists();
   }
@@ -58,6 +63,73 @@ class BuildCommandTest {
     assertThat(outcome.out())
         .contains("9.77 KiB new, 3.00 MiB reused")
         .contains("reused     3.00 MiB of " + first);
+  }
+
+  @Test
+  void saysInJsonWhatIsInALayout() throws IOException {
+    Path first = scratch.resolve("first");
+    Path second = scratch.resolve("second");
+    Program.run("build", source, "-o", first);
+    // 64 KiB twice, 64 KiB of zeros, and 100 bytes for the bootstrap.
+    byte[] more = new byte[3 << 16];
+    new Random(3).nextBytes(more);
+    System.arraycopy(more, 0, more, 1 << 16, 1 << 16);
+    Arrays.fill(more, 2 << 16, 3 << 16, (byte) 0);
+    Files.write(source.resolve("more"), more);
+    Files.write(source.resolve("tiny"), Arrays.copyOf(more, 100));
+    Program.Outcome outcome =
+        Program.run("build", source, "-o", second, "--reuse", first, "--json");
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out().lines()).hasSize(1);
+    JsonNode json = new ObjectMapper().readTree(outcome.out());
+    assertThat(json.path("kind").asText()).isEqualTo("layout");
+    assertThat(json.path("output").asText()).isEqualTo(second.toString());
+    assertThat(json.path("input").asText()).isEqualTo(source.toString());
+    assertThat(json.path("inputKind").asText()).isEqualTo("dir");
+    String manifest = json.path("manifest").asText();
+    assertThat(Files.readString(second.resolve("index.json"))).contains(manifest);
+    assertThat(json.path("sourceBytes").asLong()).isEqualTo((3 << 20) + (3 << 16) + 100);
+    assertThat(json.path("data").toString())
+        .isEqualTo(
+            "{'newBytes':65536,'duplicateBytes':65536,'reusedBytes':3145728,'zeroBytes':65536,'inlineBytes':100}"
+                .replace('\'', '"'));
+    assertThat(json.at("/reused/0/image").asText()).isEqualTo(first.toString());
+    assertThat(json.at("/reused/0/bytes").asLong()).isEqualTo(3 << 20);
+    assertThat(json.at("/blobs/0/plainBytes").asLong()).isEqualTo(1 << 16);
+    assertThat(json.at("/blobs/0").has("reusedFrom")).isFalse();
+    assertThat(json.at("/blobs/1/reusedFrom").asText()).isEqualTo(first.toString());
+    assertThat(json.path("storedBytes").asLong())
+        .isEqualTo(
+            size(second, json.at("/bootstrap/digest")) + size(second, json.at("/blobs/0/object")));
+    assertThat(json.at("/files/regular").asLong()).isEqualTo(3);
+    assertThat(json.path("phaseMillis").fieldNames())
+        .toIterable()
+        .containsExactly("tree", "data", "metadata", "commit");
+    assertThat(json.path("millis").isIntegralNumber()).isTrue();
+  }
+
+  private static long size(Path image, JsonNode digest) throws IOException {
+    return Files.size(image.resolve("blobs").resolve(digest.asText().replace(':', '/')));
+  }
+
+  @Test
+  void saysInJsonWhatIsInOneFile() throws IOException {
+    Path layout = scratch.resolve("layout");
+    Path image = scratch.resolve("image");
+    Program.run("build", source, "-o", layout);
+    Program.Outcome outcome = Program.run("build", layout, "-o", image, "-z", "lz4", "--json");
+
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    JsonNode json = new ObjectMapper().readTree(outcome.out());
+    assertThat(json.path("kind").asText()).isEqualTo("file");
+    assertThat(json.path("inputKind").asText()).isEqualTo("erofs");
+    assertThat(json.path("sourceBytes").asLong()).isEqualTo(3 << 20);
+    assertThat(json.path("storedBytes").asLong()).isEqualTo(Files.size(image));
+    // Noise is stored as it is.
+    assertThat(json.path("dataBytes").asLong()).isEqualTo(3 << 20);
+    assertThat(json.path("packedBytes").asLong(-1)).isZero();
+    assertThat(json.path("phaseMillis")).hasSize(4);
   }
 
   @Test
