@@ -60,11 +60,13 @@ final class DedupeReportCommand extends Command {
     }
     checkPlace();
     SharingReport report;
-    try (Progress progress = Progress.of(err(), "dedupe-report")) {
-      report = read(count(progress));
-    }
-    if (svg != null) {
-      draw(svg, report);
+    try (OnSignal ignored = OnSignal.interrupt("aquifer-dedupe-* in the temporary directory");
+        Scratch scratch = Scratch.create("aquifer-dedupe-");
+        Progress progress = Progress.of(err(), "dedupe-report")) {
+      report = read(count(progress), scratch.directory("copies").resolve("copy"));
+      if (svg != null) {
+        draw(svg, report);
+      }
     }
     if (json) {
       out().println(SharingText.json(report));
@@ -83,13 +85,10 @@ final class DedupeReportCommand extends Command {
     }
   }
 
-  private SharingReport read(SharingCount count) throws IOException, FailedException {
-    try (OnSignal ignored = OnSignal.interrupt("aquifer-dedupe-* in the temporary directory");
-        Scratch scratch = Scratch.create("aquifer-dedupe-")) {
-      for (String source : sources) {
-        try (SourceTree tree = open(source, scratch.directory("copies").resolve("copy"))) {
-          count.add(tree, source);
-        }
+  private SharingReport read(SharingCount count, Path copies) throws IOException, FailedException {
+    for (String source : sources) {
+      try (SourceTree tree = open(source, copies)) {
+        count.add(tree, source);
       }
     }
     return count.report();

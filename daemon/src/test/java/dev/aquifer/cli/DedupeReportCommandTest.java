@@ -136,6 +136,21 @@ class DedupeReportCommandTest {
     assertThat(widths).containsExactly("14.00", "150.00", "150.00", "200.00");
   }
 
+  @Test
+  void drawsNothingToo() throws Exception {
+    Path empty = Files.createDirectories(temp.resolve("empty\u0001"));
+    Path picture = temp.resolve("picture.svg");
+    Program.Outcome outcome = Program.run("dedupe-report", empty, "--svg", picture);
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    assertThat(outcome.out()).contains("empty?  0 B").doesNotContain("(all)", "How much");
+    Document svg =
+        DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(picture.toFile());
+    assertThat(texts(svg.getElementsByTagName("text")))
+        .contains("0.0 % saved", "0 B")
+        .anyMatch(
+            text -> text.startsWith("What sharing saves in ") && text.endsWith("empty\ufffd"));
+  }
+
   private static List<String> texts(NodeList nodes) {
     List<String> texts = new ArrayList<>();
     for (int i = 0; i < nodes.getLength(); i++) {
