@@ -125,7 +125,7 @@ final class BuildInput {
     if (!Files.exists(path)) {
       throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
     }
-    found = Kind.TAR;
+    found = Kind.tar;
     return TarTree.openInPlace(path);
   }
 
