@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param compression how files are compressed; null for not at all
  * @param blockBits blocks have 2^blockBits bytes: 9 to 16
- * @param clusterBytes the largest physical cluster: whole blocks, up to 1 MiB
+ * @param clusterBytes the largest physical cluster: whole blocks, up to 1 MiB, with LZ4 up to 256
  * @param inlineTails whether the last cluster of a file may lie behind its inode, unless it is a
  *     fragment
  * @param fragments what goes to the packed inode
@@ -28,6 +28,9 @@ public record Encoding(
     boolean inlineTails,
     Fragments fragments,
     boolean dedupe) {
+  /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
+  private static final int MAX_LZ4_BLOCKS = 256;
+
   /** Data as it is, in blocks of 4 KiB. */
   static final Encoding PLAIN = plain();
 
@@ -50,6 +53,13 @@ public record Encoding(
       throw new IllegalArgumentException(
           "physical clusters of %d bytes: expected whole blocks of %d bytes, at most %d bytes"
               .formatted(clusterBytes, block.bytes(), Compressor.MAX_STREAM_BYTES));
+    }
+    if (compression != null
+        && compression.algorithm() == Algorithm.LZ4
+        && clusterBytes >>> blockBits > MAX_LZ4_BLOCKS) {
+      throw new IllegalArgumentException(
+          "physical clusters of %d bytes with lz4: expected at most %d blocks of %d bytes, since the kernel mounts no others"
+              .formatted(clusterBytes, MAX_LZ4_BLOCKS, block.bytes()));
     }
     if (compression == null
         && (clusterBytes > block.bytes() || inlineTails || fragments != Fragments.NONE || dedupe)) {

@@ -80,8 +80,11 @@ final class Slots {
       long left = blockBytes - from % blockBytes;
       return headBytes + tailBytes <= left ? from : from + left;
     }
+    // Linux 6.18 refuses a stream that starts at a block's first byte, if it is the second block of
+    // a page.
     long start = from;
-    while ((start + headBytes) % blockBytes + tailBytes > blockBytes) {
+    while ((start + headBytes) % blockBytes == 0
+        || (start + headBytes) % blockBytes + tailBytes > blockBytes) {
       start += Inode.SLOT_BYTES;
     }
     return start;

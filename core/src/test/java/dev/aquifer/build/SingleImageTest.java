@@ -178,6 +178,15 @@ public final class SingleImageTest {
   }
 
   @Test
+  void clustersThatTheKernelDoesNotMountAreRefused() {
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4")).withBlockBits(10);
+    Encoding most = lz4.withClusterBytes(256 << 10);
+    assertThat(most.clusterBytes()).isEqualTo(256 << 10);
+    org.assertj.core.api.Assertions.assertThatThrownBy(() -> lz4.withClusterBytes(257 << 10))
+        .hasMessageContaining("expected at most 256 blocks of 1024 bytes");
+  }
+
+  @Test
   void fsckAcceptsLz4() throws Exception {
     Requires.tool("fsck.erofs");
     MemoryTree tree = files(3);

@@ -23,6 +23,7 @@ class SlotsTest {
       assertThat(start).isGreaterThanOrEqualTo(1184);
       if (tail > 0) {
         assertThat((start + head) % 4096 + tail).isLessThanOrEqualTo(4096);
+        assertThat((start + head) % 4096).isNotZero();
         if (head + tail <= 4096) {
           assertThat(start % 4096 + head + tail).isLessThanOrEqualTo(4096);
         }

@@ -8,13 +8,17 @@ import dev.aquifer.build.EncodingCombinationsTest;
 import dev.aquifer.build.MemoryTree;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.TreeDigest;
+import dev.aquifer.codec.Compression;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the kernel shows of trees and encodings by chance; seeds as in the test of core. */
 @Tag("root")
@@ -49,6 +53,31 @@ class EncodingCombinationsKernelTest {
         throw new AssertionError(what, e);
       }
       Files.delete(image);
+    }
+  }
+
+  /** Streams of nearly a block, each half of a page, behind inodes of many sizes. */
+  @ParameterizedTest
+  @ValueSource(ints = {9, 10, 11, 12})
+  void readsStreamsThatFillABlockBehindAnInode(int bits) throws Exception {
+    Path target = Files.createDirectory(temp.resolve("mnt"));
+    Path image = temp.resolve("image");
+    Encoding encoding =
+        Encoding.compressed(Compression.parse("lz4")).withBlockBits(bits).withInlineTails(true);
+    MemoryTree tree = new MemoryTree();
+    Random random = new Random(bits);
+    for (int i = 0; i < 300; i++) {
+      byte[] noise = new byte[(1 << bits) - 40 - random.nextInt(30)];
+      random.nextBytes(noise);
+      tree.file("f" + i, Arrays.copyOf(noise, noise.length + 400))
+          .xattr("user.x", "x".repeat(random.nextInt(100)));
+    }
+    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
+    try (LinuxTree seen = LinuxTree.open(target)) {
+      assertThat(TreeDigest.of(seen)).isEqualTo(TreeDigest.of(tree));
+    } finally {
+      run("umount", target.toString());
     }
   }
 
