@@ -17,6 +17,7 @@ final class Commands {
   static {
     ALL.put("demo", DemoCommand::new);
     ALL.put("build", BuildCommand::new);
+    ALL.put("merge", MergeCommand::new);
     ALL.put("ls", LsCommand::new);
     ALL.put("tree", TreeCommand::new);
     ALL.put("find", FindCommand::new);
