@@ -262,6 +262,9 @@ final class Encoder implements Closeable {
   private void take(EncodeBatch batch) throws IOException {
     MemorySegment stored = batch.stored();
     long at = nextBlock;
+    while (continuesDevice(batch, at)) {
+      at++;
+    }
     if (at + block.count(stored.byteSize()) > MAX_BLOCKS) {
       throw new IOException(
           "the image would have more than %d blocks of %d bytes: expected fewer, or larger blocks"
@@ -307,6 +310,38 @@ final class Encoder implements Closeable {
     node.startBlock = twin.startBlock;
     node.spooledAt = twin.spooledAt;
     return true;
+  }
+
+  /**
+   * Whether a chunk of {@code batch}, written from block {@code at} on, would get the block after
+   * that of its neighbour on a device, or before. Linux joins reads of blocks that follow one
+   * another by their numbers, and on block devices does not look whether the device is the same.
+   */
+  private boolean continuesDevice(EncodeBatch batch, long at) {
+    long first = at;
+    for (int piece = 0; piece < batch.count(); piece++) {
+      long next = first + batch.storedBlocks(piece);
+      ChunkMap chunks = batch.node(piece).chunks;
+      if (batch.kind(piece) == EncodeBatch.CHUNK && chunks != null) {
+        int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
+        long step = 1L << chunks.chunkBits() - block.bits();
+        if (isOnDevice(chunks, chunk - 1, first - step) || isOnDevice(chunks, chunk + 1, next)) {
+          return true;
+        }
+      }
+      first = next;
+    }
+    return false;
+  }
+
+  private static boolean isOnDevice(ChunkMap chunks, int chunk, long block) {
+    if (chunk < 0 || chunk >= chunks.count()) {
+      return false;
+    }
+    long address = chunks.address(chunk);
+    return address >= 0
+        && ChunkMap.blob(address) != Chunker.OWN_BLOB
+        && ChunkMap.block(address) == block;
   }
 
   private void place(EncodeBatch batch, int piece, long at) throws IOException {

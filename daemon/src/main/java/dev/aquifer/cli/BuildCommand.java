@@ -72,6 +72,8 @@ final class BuildCommand extends Command {
 
   @Mixin EncodingOptions single = new EncodingOptions();
 
+  @Mixin VolumeOptions volume = new VolumeOptions();
+
   @Mixin SelectionOptions selection = new SelectionOptions();
 
   @Override
@@ -181,7 +183,7 @@ final class BuildCommand extends Command {
     BuildOptions options =
         BuildOptions.defaults().withForce(force).withXattrs(selection.takesXattrs());
     try {
-      options = options.withUuid(single.uuid()).withVolumeName(single.label);
+      options = options.withUuid(volume.uuid()).withVolumeName(volume.label);
       if (compression != null) {
         options = options.withZstdLevel(zstdLevel(compression, options.zstdLevel()));
       }

@@ -18,6 +18,7 @@ final class Commands {
     ALL.put("demo", DemoCommand::new);
     ALL.put("build", BuildCommand::new);
     ALL.put("dedupe-report", DedupeReportCommand::new);
+    ALL.put("merge", MergeCommand::new);
     ALL.put("ls", LsCommand::new);
     ALL.put("tree", TreeCommand::new);
     ALL.put("find", FindCommand::new);

@@ -4,7 +4,6 @@ import dev.aquifer.build.Encoding;
 import dev.aquifer.codec.Compression;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -44,15 +43,6 @@ final class EncodingOptions {
       description =
           "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments.")
   List<String> extended = new ArrayList<>();
-
-  @Option(
-      names = "-U",
-      paramLabel = "UUID",
-      description = "The UUID. Default: made of the content.")
-  @Nullable String uuid;
-
-  @Option(names = "-L", paramLabel = "LABEL", description = "The volume's name, up to 15 bytes.")
-  String label = "";
 
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
@@ -113,26 +103,5 @@ final class EncodingOptions {
           throw new IllegalArgumentException(
               "-E %s: expected ztailpacking, fragments, all-fragments or dedupe".formatted(name));
     };
-  }
-
-  /**
-   * The UUID that is asked for, or null.
-   *
-   * @throws IllegalArgumentException if it is none
-   */
-  @Nullable UUID uuid() {
-    if (uuid == null) {
-      return null;
-    }
-    try {
-      UUID parsed = UUID.fromString(uuid);
-      if (parsed.toString().equalsIgnoreCase(uuid)) {
-        return parsed;
-      }
-    } catch (IllegalArgumentException e) {
-      // Said below.
-    }
-    throw new IllegalArgumentException(
-        "-U %s: expected a UUID such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8".formatted(uuid));
   }
 }
