@@ -89,6 +89,11 @@ final class BlobWriter implements Closeable {
     return block;
   }
 
+  /** The block that is appended next. */
+  long nextBlock() {
+    return plainSizeBytes >>> ChunkMap.BLOCK_BITS;
+  }
+
   long plainSizeBytes() {
     return plainSizeBytes;
   }

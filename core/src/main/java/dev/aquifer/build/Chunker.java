@@ -2,6 +2,7 @@ package dev.aquifer.build;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -27,8 +28,16 @@ final class Chunker {
   private final BatchLine<ChunkBatch> line;
   private final DataCount count;
 
+  /** What keeps two chunks apart. */
+  private final MemorySegment oneBlock;
+
   /** The file whose chunks come at present. */
   private @Nullable Node open;
+
+  /** Where its chunk before is, and how many blocks that has. */
+  private long lastAddress = ChunkMap.HOLE;
+
+  private long lastBlocks;
 
   Chunker(
       SourceTree source,
@@ -45,6 +54,7 @@ final class Chunker {
     this.blob = blob;
     this.options = options;
     this.count = count;
+    this.oneBlock = arena.allocate(1L << ChunkMap.BLOCK_BITS);
     this.line =
         new BatchLine<>(
             pool,
@@ -151,8 +161,12 @@ final class Chunker {
     if (batch.isZero(piece)) {
       return;
     }
+    ChunkMap chunks = chunks(batch.node(piece), batch.kind(piece));
     long address = index.find(batch.digests(), batch.digestAt(piece));
-    if (address == DigestIndex.ABSENT) {
+    if (address == DigestIndex.ABSENT || continuesOtherBlob(address)) {
+      while (continuesOtherBlob(ChunkMap.address(OWN_BLOB, blob.nextBlock()))) {
+        long unused = blob.append(oneBlock);
+      }
       address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
       index.put(batch.digests(), batch.digestAt(piece), address);
       count.unique += batch.lengthBytes(piece);
@@ -161,14 +175,27 @@ final class Chunker {
     } else {
       count.reused(ChunkMap.blob(address), batch.lengthBytes(piece));
     }
-    ChunkMap chunks = chunks(batch.node(piece), batch.kind(piece));
     chunks.set((int) (batch.positionBytes(piece) >>> chunks.chunkBits()), address);
+    lastAddress = address;
+    lastBlocks = batch.blocks(piece).byteSize() >>> ChunkMap.BLOCK_BITS;
+  }
+
+  /**
+   * Whether a chunk there would have the block after that of the chunk before it, in another blob.
+   * Linux joins reads of blocks that follow one another by their numbers, and where blobs are block
+   * devices does not look whether the device is the same.
+   */
+  private boolean continuesOtherBlob(long address) {
+    return lastAddress != ChunkMap.HOLE
+        && ChunkMap.blob(address) != ChunkMap.blob(lastAddress)
+        && ChunkMap.block(address) == ChunkMap.block(lastAddress) + lastBlocks;
   }
 
   private ChunkMap chunks(Node file, int chunkBits) {
     if (open != file) {
       finishFile();
       open = file;
+      lastAddress = ChunkMap.HOLE;
     }
     ChunkMap chunks = file.chunks;
     if (chunks == null) {

@@ -270,6 +270,7 @@ final class Encoder implements Closeable {
           "the image would have more than %d blocks of %d bytes: expected fewer, or larger blocks"
               .formatted(MAX_BLOCKS, block.bytes()));
     }
+    nextBlock = at;
     digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
     // What is stored of pieces from here on is yet to be written.
     long from = 0;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.format.Descriptor;
 import dev.aquifer.format.ImageManifest;
+import dev.aquifer.image.Extent;
+import dev.aquifer.image.Inode;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.Sha256;
 import dev.aquifer.testing.ProcessIo;
@@ -16,6 +18,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -101,6 +104,36 @@ class ReuseTest {
                 firstResult.blobs().getFirst().objectBytes(),
                 temp.resolve("first").toString()));
     assertHolds("second", second);
+  }
+
+  /** Linux would join the reads of both and take all from one, where blobs are block devices. */
+  @Test
+  void noChunkGoesOnWhereAnotherBlobEnded() throws IOException {
+    byte[] old = first.at("a").data.get(0L);
+    MemoryTree tree = new MemoryTree();
+    // The own blob's first 16 blocks, and what has the next 16 in the other one.
+    tree.file("1", joined(TestTrees.noise(10, 65536), 0, 65536, old, 65536, 131072));
+    // The other one's first 16, and what would get the next 16 here.
+    tree.file("2", joined(old, 0, 65536, TestTrees.noise(11, 131072), 65536, 131072));
+    tree.file("3", joined(TestTrees.noise(12, 65536), 0, 65536, old, 0, 65536));
+    build("second", tree, OPTIONS, "first");
+    assertHolds("second", tree);
+    try (ReuseImage image = ReuseImage.open(temp.resolve("second"))) {
+      for (String name : List.of("1", "2", "3")) {
+        Inode inode = image.image().lookup("/" + name);
+        if (image.image().map(inode, 0) instanceof Extent.Plain before
+            && before.lengthBytes() == 65536
+            && image.image().map(inode, 65536) instanceof Extent.Plain after) {
+          assertThat(after.addressBytes()).isNotEqualTo(before.addressBytes() + 65536);
+        }
+      }
+    }
+  }
+
+  private static byte[] joined(byte[] a, int from, int to, byte[] b, int fromB, int toB) {
+    byte[] joined = Arrays.copyOf(Arrays.copyOfRange(a, from, to), to - from + toB - fromB);
+    System.arraycopy(b, fromB, joined, to - from, toB - fromB);
+    return joined;
   }
 
   @Test
