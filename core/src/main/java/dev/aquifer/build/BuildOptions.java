@@ -1,6 +1,7 @@
 package dev.aquifer.build;
 
 import java.time.Instant;
+import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param volumeName up to 15 bytes of UTF-8
  * @param xattrs whether extended attributes are taken over
  * @param force whether an existing image layout at the output is replaced
+ * @param order paths from the root whose data shall lie first, in this order, as {@link
+ *     dev.aquifer.image.ByteNames} has them; all below of directories
  * @param progress is told how far the build has come
  */
 public record BuildOptions(
@@ -32,6 +35,7 @@ public record BuildOptions(
     String volumeName,
     boolean xattrs,
     boolean force,
+    List<String> order,
     BuildProgress progress) {
   private static final int MAX_THREADS = 256;
 
@@ -40,6 +44,7 @@ public record BuildOptions(
 
   /** Checks every value. */
   public BuildOptions {
+    order = List.copyOf(order);
     check("zstd level", zstdLevel, 0, 19);
     check("span bits", spanBits, 12, 26);
     check("dedupe chunk bits", dedupeChunkBits, 12, 26);
@@ -73,6 +78,7 @@ public record BuildOptions(
         "",
         true,
         false,
+        List.of(),
         BuildProgress.NONE);
   }
 
@@ -126,6 +132,11 @@ public record BuildOptions(
     return with(draft -> draft.force = value);
   }
 
+  /** The same with another {@link #order}. */
+  public BuildOptions withOrder(List<String> value) {
+    return with(draft -> draft.order = value);
+  }
+
   /** The same with another {@link #progress}. */
   public BuildOptions withProgress(BuildProgress value) {
     return with(draft -> draft.progress = value);
@@ -149,6 +160,7 @@ public record BuildOptions(
     private String volumeName;
     private boolean xattrs;
     private boolean force;
+    private List<String> order;
     private BuildProgress progress;
 
     Draft(BuildOptions options) {
@@ -162,6 +174,7 @@ public record BuildOptions(
       this.volumeName = options.volumeName;
       this.xattrs = options.xattrs;
       this.force = options.force;
+      this.order = options.order;
       this.progress = options.progress;
     }
 
@@ -177,6 +190,7 @@ public record BuildOptions(
           volumeName,
           xattrs,
           force,
+          order,
           progress);
     }
   }

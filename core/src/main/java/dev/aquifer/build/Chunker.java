@@ -68,7 +68,7 @@ final class Chunker {
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
     DoneBytes done = DoneBytes.of(options.progress(), tree);
-    for (Node node : tree.nodes()) {
+    for (Node node : tree.data()) {
       Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
         count.source += node.sizeBytes();

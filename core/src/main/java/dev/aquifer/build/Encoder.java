@@ -93,7 +93,7 @@ final class Encoder implements Closeable {
     }
     DoneBytes done = DoneBytes.of(progress, tree);
     BatchLine<EncodeBatch> line = line(source::open, encoding);
-    for (Node node : tree.nodes()) {
+    for (Node node : tree.data()) {
       Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
         add(line, node, done);

@@ -87,7 +87,8 @@ public final class SingleImage {
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
-      Tree tree = TreeReader.read(source, spool, options.xattrs(), key());
+      Tree read = TreeReader.read(source, spool, options.xattrs(), key());
+      Tree tree = DataOrder.of(read, options.order(), source.name());
       place(tree);
       long dataNanos = System.nanoTime();
       try (PackedData packed =

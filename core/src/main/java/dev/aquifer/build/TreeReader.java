@@ -67,6 +67,7 @@ final class TreeReader {
     return new Tree(
         root,
         nodes,
+        nodes,
         xattrs,
         new BuildResult.Counts(regular, directories, symlinks, special, hardLinks, nodes.size()));
   }

@@ -8,12 +8,15 @@ import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.build.TarIndex;
+import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
 import dev.aquifer.input.TarTree;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -58,6 +61,13 @@ final class BuildCommand extends Command {
 
   @Option(names = "--force", description = "Replace an image that is at OUT.")
   boolean force;
+
+  @Option(
+      names = "--order",
+      paramLabel = "FILE",
+      description =
+          "A list of paths, one on a line, whose data shall lie first, in this order: what is read at a start then comes with few requests.")
+  @Nullable Path order;
 
   @Option(names = "--json", description = "Print one JSON object.")
   boolean json;
@@ -179,13 +189,16 @@ final class BuildCommand extends Command {
     }
   }
 
-  private BuildOptions options() {
+  private BuildOptions options() throws IOException {
     BuildOptions options =
         BuildOptions.defaults().withForce(force).withXattrs(selection.takesXattrs());
     try {
       options = options.withUuid(volume.uuid()).withVolumeName(volume.label);
       if (compression != null) {
         options = options.withZstdLevel(zstdLevel(compression, options.zstdLevel()));
+      }
+      if (order != null) {
+        options = options.withOrder(lines(order));
       }
       if (threads != null) {
         options = options.withThreads(threads);
@@ -194,6 +207,22 @@ final class BuildCommand extends Command {
     } catch (IllegalArgumentException | java.time.DateTimeException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
+  }
+
+  /** Names are bytes, in whatever character set. */
+  private static List<String> lines(Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    List<String> lines = new ArrayList<>();
+    int from = 0;
+    for (int at = 0; at <= bytes.length; at++) {
+      if (at == bytes.length || bytes[at] == '\n') {
+        if (at > from) {
+          lines.add(ByteNames.toText(Arrays.copyOfRange(bytes, from, at)));
+        }
+        from = at + 1;
+      }
+    }
+    return lines;
   }
 
   private int zstdLevel(String text, int usual) {

@@ -1,0 +1,89 @@
+package dev.aquifer.build;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.aquifer.image.Extent;
+import dev.aquifer.image.Image;
+import dev.aquifer.io.FileSource;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Which data lies first. */
+class DataOrderTest {
+  private static final List<String> NAMES = List.of("/a", "/b", "/d/c", "/d/e/f", "/g", "/\udcff");
+
+  @TempDir Path temp;
+
+  private static MemoryTree tree() {
+    MemoryTree tree = new MemoryTree();
+    tree.directory("d");
+    tree.directory("d/e");
+    for (String name : NAMES) {
+      String latin1 = name.equals("/\udcff") ? "\u00ff" : name.substring(1);
+      tree.file(latin1, TestTrees.noise(name.hashCode(), 100_000));
+    }
+    return tree;
+  }
+
+  /** The files as their data lies. */
+  private List<String> laidOut(Image image) throws IOException {
+    Map<Long, String> byAddress = new TreeMap<>();
+    for (String name : NAMES) {
+      Extent.Plain extent = (Extent.Plain) image.map(image.lookup(name), 0);
+      byAddress.put(extent.addressBytes(), name);
+    }
+    return List.copyOf(byAddress.values());
+  }
+
+  private List<String> ofLayout(String name, String... order) throws IOException {
+    BuildOptions options = BuildOptions.defaults().withOrder(List.of(order));
+    ImageBuilder.build(tree(), temp.resolve(name), List.of(), options);
+    try (ReuseImage image = ReuseImage.open(temp.resolve(name))) {
+      assertThat(TreeDigest.of(ImageTree.of(image.image()))).isEqualTo(TreeDigest.of(tree()));
+      return laidOut(image.image());
+    }
+  }
+
+  @Test
+  void withoutAListItIsThatOfTheNames() throws IOException {
+    List<String> expected = new ArrayList<>(List.of("/a", "/b", "/g", "/\udcff", "/d/c", "/d/e/f"));
+    assertThat(ofLayout("image")).isEqualTo(expected);
+  }
+
+  @Test
+  void whatIsListedComesFirst() throws IOException {
+    assertThat(ofLayout("image", "d/e/f", "/\udcff", "./b", "/b"))
+        .containsExactly("/d/e/f", "/\udcff", "/b", "/a", "/g", "/d/c");
+  }
+
+  @Test
+  void aDirectoryStandsForAllBelow() throws IOException {
+    assertThat(ofLayout("image", "/d", "/g"))
+        .containsExactly("/d/c", "/d/e/f", "/g", "/a", "/b", "/\udcff");
+  }
+
+  @Test
+  void whatIsNotThereIsLeftOut() throws IOException {
+    assertThat(ofLayout("image", "/a/b", "/no", "/g/", "//d//c")).startsWith("/g", "/d/c");
+  }
+
+  @Test
+  void oneFileHasItToo() throws IOException {
+    List<String> reversed = new ArrayList<>(NAMES);
+    reversed.sort(Comparator.naturalOrder());
+    Collections.reverse(reversed);
+    Path file = temp.resolve("file");
+    SingleImage.build(tree(), file, Encoding.plain(), BuildOptions.defaults().withOrder(reversed));
+    try (FileSource source = FileSource.open(file)) {
+      assertThat(laidOut(Image.open(source))).isEqualTo(reversed);
+    }
+  }
+}
