@@ -1,6 +1,7 @@
 package dev.aquifer.build;
 
 import dev.aquifer.image.DataLayout;
+import java.io.IOException;
 import java.util.Arrays;
 
 /**
@@ -49,6 +50,36 @@ final class ChunkSize {
     this.chunks = new long[maxBits - minBits + 1];
     this.last = new long[chunks.length];
     Arrays.fill(last, -1);
+  }
+
+  /**
+   * A chunk of {@code file} has 2^bits bytes; -1 if the file is too large for any. The data is
+   * looked for only where that matters.
+   *
+   * @param dedupeChunkBits the size of chunk that is used for smaller files
+   */
+  static int bits(SourceFile file, long sizeBytes, int dedupeChunkBits) throws IOException {
+    ChunkSize chunkSize = new ChunkSize(sizeBytes, dedupeChunkBits);
+    if (chunkSize.dependsOnData()) {
+      long to;
+      for (long from = file.nextData(0); from < sizeBytes; from = file.nextData(to)) {
+        to = endOfData(file, from);
+        chunkSize.addData(from, to);
+      }
+    }
+    return chunkSize.bits();
+  }
+
+  /** The end of the data that starts at {@code from}. */
+  static long endOfData(SourceFile file, long from) throws IOException {
+    return Math.max(file.nextHole(from), from + 1);
+  }
+
+  /** What is said of a file that is too large for any chunks. */
+  static IOException tooLarge(SourceTree source, Node file) {
+    return new IOException(
+        "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
+            .formatted(source.name(), file.entry, file.sizeBytes()));
   }
 
   /** Whether {@link #bits} depends on where the data is. */

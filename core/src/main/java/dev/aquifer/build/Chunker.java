@@ -102,15 +102,7 @@ final class Chunker {
   private void addDataOfLargeFile(Node file, SourceFile data, DoneBytes progress)
       throws IOException {
     long size = file.sizeBytes();
-    ChunkSize chunkSize = new ChunkSize(size, options.dedupeChunkBits());
-    if (chunkSize.dependsOnData()) {
-      long to;
-      for (long from = data.nextData(0); from < size; from = data.nextData(to)) {
-        to = endOfData(data, from);
-        chunkSize.addData(from, to);
-      }
-    }
-    int chunkBits = chunkSize.bits();
+    int chunkBits = ChunkSize.bits(data, size, options.dedupeChunkBits());
     long done = 0;
     while (done < size) {
       long from = data.nextData(done);
@@ -118,22 +110,15 @@ final class Chunker {
         break;
       }
       if (chunkBits < 0) {
-        throw new IOException(
-            "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
-                .formatted(source.name(), file.entry, size));
+        throw ChunkSize.tooLarge(source, file);
       }
       // Several pieces of data may lie in one chunk.
       long start = Math.max(done, from >>> chunkBits << chunkBits);
-      long end = (endOfData(data, from) - 1 >>> chunkBits) + 1 << chunkBits;
+      long end = (ChunkSize.endOfData(data, from) - 1 >>> chunkBits) + 1 << chunkBits;
       end = end < 0 ? size : Math.min(size, end);
       addChunks(file, start, end, chunkBits, progress);
       done = end;
     }
-  }
-
-  /** The end of the data that starts at {@code from}. */
-  private static long endOfData(SourceFile data, long from) throws IOException {
-    return Math.max(data.nextHole(from), from + 1);
   }
 
   private void addChunks(Node file, long start, long end, int chunkBits, DoneBytes done)

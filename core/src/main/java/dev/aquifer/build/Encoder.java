@@ -219,7 +219,7 @@ final class Encoder implements Closeable {
     for (long at = 0; at < size; ) {
       long data = file.nextData(at);
       holes += data - at;
-      at = data < size ? Math.max(file.nextHole(data), data + 1) : size;
+      at = data < size ? ChunkSize.endOfData(file, data) : size;
     }
     return holes >= MIN_HOLE_BYTES && holes > size / 2;
   }
@@ -234,22 +234,14 @@ final class Encoder implements Closeable {
       // Without a map it is one hole, however large.
       return;
     }
-    ChunkSize chunkSize = new ChunkSize(size, Math.max(MIN_CHUNK_BITS, block.bits()));
-    for (long at = data.nextData(0); at < size; ) {
-      long end = Math.max(data.nextHole(at), at + 1);
-      chunkSize.addData(at, end);
-      at = end < size ? data.nextData(end) : size;
-    }
-    int bits = chunkSize.bits();
+    int bits = ChunkSize.bits(data, size, Math.max(MIN_CHUNK_BITS, block.bits()));
     if (bits < 0) {
-      throw new IOException(
-          "%s: %s: %d bytes with data: expected at most 1 PiB, or nothing but a hole"
-              .formatted(source.name(), file.entry, size));
+      throw ChunkSize.tooLarge(source, file);
     }
     file.chunks = ChunkMap.holes(size, bits, block);
     long done = 0;
     for (long at = data.nextData(0); at < size; at = done < size ? data.nextData(done) : size) {
-      long end = Math.max(data.nextHole(at), at + 1);
+      long end = ChunkSize.endOfData(data, at);
       for (long chunk = Math.max(done, at >>> bits << bits); chunk < end; chunk += 1L << bits) {
         int length = (int) Math.min(1L << bits, size - chunk);
         line.add(file, chunk, length, EncodeBatch.CHUNK);

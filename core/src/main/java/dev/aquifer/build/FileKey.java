@@ -1,7 +1,23 @@
 package dev.aquifer.build;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+
 /** Two names with the same key are one file. */
 record FileKey(long dev, long ino) {
+  /** That of the file at {@code path} itself, also if it is a link. */
+  static FileKey of(Path path) throws IOException {
+    Map<String, Object> found =
+        Files.readAttributes(path, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+    return new FileKey(
+        ((Number) Objects.requireNonNull(found.get("dev"))).longValue(),
+        ((Number) Objects.requireNonNull(found.get("ino"))).longValue());
+  }
+
   static FileKey of(FileStat stat) {
     return new FileKey(stat.dev(), stat.ino());
   }

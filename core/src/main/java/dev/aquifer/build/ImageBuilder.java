@@ -58,7 +58,7 @@ public final class ImageBuilder {
 
   private BuildResult build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(layout.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options.xattrs(), layout.key());
+      Tree read = TreeReader.read(source, spool, options.xattrs(), FileKey.of(layout.directory()));
       Tree tree = DataOrder.of(read, options.order(), source.name());
       long dataNanos = System.nanoTime();
       Data data = readData(tree, spool);

@@ -21,7 +21,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HexFormat;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -128,15 +127,6 @@ final class LayoutOutput implements Closeable {
   /** The hidden directory. */
   Path directory() {
     return directory;
-  }
-
-  /** What stat says of the hidden directory. */
-  FileKey key() throws IOException {
-    Map<String, Object> found =
-        Files.readAttributes(directory, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
-    return new FileKey(
-        ((Number) Objects.requireNonNull(found.get("dev"))).longValue(),
-        ((Number) Objects.requireNonNull(found.get("ino"))).longValue());
   }
 
   /** A new file's path; it vanishes with the directory unless it is added. */

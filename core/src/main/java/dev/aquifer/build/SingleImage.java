@@ -3,13 +3,9 @@ package dev.aquifer.build;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -87,7 +83,8 @@ public final class SingleImage {
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options.xattrs(), key());
+      Tree read =
+          TreeReader.read(source, spool, options.xattrs(), FileKey.of(target.file().path()));
       Tree tree = DataOrder.of(read, options.order(), source.name());
       place(tree);
       long dataNanos = System.nanoTime();
@@ -132,15 +129,6 @@ public final class SingleImage {
         elsewhere.place(node);
       }
     }
-  }
-
-  /** What stat says of the file that is being written, which must not be in the tree. */
-  private FileKey key() throws IOException {
-    Map<String, Object> found =
-        Files.readAttributes(target.file().path(), "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
-    return new FileKey(
-        ((Number) Objects.requireNonNull(found.get("dev"))).longValue(),
-        ((Number) Objects.requireNonNull(found.get("ino"))).longValue());
   }
 
   /** Where the data of all regular files is. */

@@ -1,6 +1,7 @@
 package dev.aquifer.input;
 
 import dev.aquifer.io.ByteSource;
+import dev.aquifer.io.NamedSource;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -96,7 +97,7 @@ public final class LayerTree extends ItemTree {
 
   private void add(ContainerImage.Layer layer) throws IOException {
     String where = "%s: layer %s".formatted(name(), layer.path());
-    ByteSource file = new NamedData(where, files.file(layer.path()));
+    ByteSource file = new NamedSource(where, files.file(layer.path()));
     ContainerImage.checkSize(where, layer.sizeBytes(), file.sizeBytes());
     ContainerDigest digest = layer.digest();
     MessageDigest packed = digest == null ? null : digest.start();

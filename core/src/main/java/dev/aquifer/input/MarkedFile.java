@@ -2,6 +2,7 @@ package dev.aquifer.input;
 
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.FileSource;
+import dev.aquifer.io.NamedSource;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -49,7 +50,7 @@ final class MarkedFile implements ByteSource {
     switch (data) {
       case MarkedFile marked -> marked.check();
       case ItemFile inArchive -> inArchive.checkUnchanged();
-      case NamedData named -> check(named.source());
+      case NamedSource named -> check(named.bytes());
       case null, default -> {}
     }
   }

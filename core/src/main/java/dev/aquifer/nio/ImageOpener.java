@@ -12,6 +12,7 @@ import dev.aquifer.io.BackendException;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.FileSource;
+import dev.aquifer.io.NamedSource;
 import dev.aquifer.io.RefusedException;
 import java.io.IOException;
 import java.net.URI;

@@ -1,16 +1,16 @@
-package dev.aquifer.nio;
+package dev.aquifer.io;
 
-import dev.aquifer.io.ByteSource;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A source under another name: messages tell what the user named, and not a path in the cache.
+ * A source under another name: messages tell what the user named, and not where its bytes are kept.
+ * As safe for use by many threads as the source is.
  *
  * @param name the name
  * @param bytes the source, which closes with this
  */
-record NamedSource(String name, ByteSource bytes) implements ByteSource {
+public record NamedSource(String name, ByteSource bytes) implements ByteSource {
   @Override
   public long sizeBytes() {
     return bytes.sizeBytes();
