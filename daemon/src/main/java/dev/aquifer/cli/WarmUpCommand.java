@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine;
+import picocli.CommandLine.Option;
 
 /**
  * Does a little of everything, so that the JVM sees which classes start-up needs: the {@code
@@ -35,6 +36,9 @@ final class WarmUpCommand extends Command {
   /** So that the JVM records what is called often, too. */
   private static final int ROUNDS = 5;
 
+  @Option(names = "--daemon", description = "Serve a mount, too.")
+  boolean withDaemon;
+
   @Override
   ExitCode run() throws IOException {
     Scratch scratch = Scratch.create("aquifer-warm-up-");
@@ -52,7 +56,9 @@ final class WarmUpCommand extends Command {
       Path image = scratch.directory("images").resolve("image");
       step("build and read", () -> read(image, build(source, image), scratch));
       step("read compressed", () -> readCompressed(scratch));
-      step("daemon", () -> serve(scratch));
+      if (withDaemon) {
+        step("daemon", () -> serve(scratch));
+      }
     }
     return ExitCode.OK;
   }
