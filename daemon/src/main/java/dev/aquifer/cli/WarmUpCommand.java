@@ -55,6 +55,7 @@ final class WarmUpCommand extends Command {
       }
       Path image = scratch.directory("images").resolve("image");
       step("build and read", () -> read(image, build(source, image), scratch));
+      step("build one file", () -> buildFiles(source, scratch));
       step("read compressed", () -> readCompressed(scratch));
       if (withDaemon) {
         step("daemon", () -> serve(scratch));
@@ -82,6 +83,14 @@ final class WarmUpCommand extends Command {
       BuildResult result = ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
       return image.resolve("blobs/sha256").resolve(result.bootstrapDigest().hex());
     }
+  }
+
+  private static void buildFiles(Path source, Scratch scratch) throws IOException {
+    Path images = scratch.directory("files-of-images");
+    for (String options : List.of("--single", "-zlz4", "-zzstd")) {
+      inner("build", options, source.toString(), "-o", images.resolve(options).toString());
+    }
+    inner("build", source.toString(), "-o", images.resolve("layout").toString());
   }
 
   /** The commands that read an image, of a layout and of a file. */
