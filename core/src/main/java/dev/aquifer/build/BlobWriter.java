@@ -134,6 +134,7 @@ final class BlobWriter implements Closeable {
     byte[] tail = BlobObject.tail(table, codec, Arrays.copyOf(storedLengths, spans));
     file.write(storedSizeBytes, MemorySegment.ofArray(tail));
     objectDigest.update(tail);
+    file.sync();
     file.close();
     return new Written(
         table, Sha256.finish(objectDigest), storedSizeBytes + tail.length, storedSizeBytes);

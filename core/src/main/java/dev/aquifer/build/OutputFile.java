@@ -3,6 +3,7 @@ package dev.aquifer.build;
 import dev.aquifer.io.FileSource;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
@@ -13,23 +14,49 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
-/** A new file that is being written. Its errors name it. Used by one thread. */
+/**
+ * A new file that is being written. Its errors name it. Used by one thread.
+ *
+ * <p>What is to stay goes to the disk while more is written, so that the wait at the end is short.
+ */
 final class OutputFile implements Closeable {
+  /** With so much that is new, the next trip to the disk begins. */
+  private static final long TRIP_BYTES = 64 << 20;
+
   private static final Set<OpenOption> NEW =
       Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
 
   private final Path path;
   private final FileChannel channel;
+  private final boolean isKept;
 
-  private OutputFile(Path path, FileChannel channel) {
+  /** What no trip to the disk was begun for. */
+  private long newBytes;
+
+  private @Nullable FutureTask<Boolean> trip;
+
+  private OutputFile(Path path, FileChannel channel, boolean isKept) {
     this.path = path;
     this.channel = channel;
+    this.isKept = isKept;
   }
 
+  /** Makes a file that is to stay; {@link #sync} when it is whole. */
   static OutputFile create(Path path) throws IOException {
+    return create(path, true);
+  }
+
+  /** Makes a file that is only needed meanwhile. */
+  static OutputFile createScratch(Path path) throws IOException {
+    return create(path, false);
+  }
+
+  private static OutputFile create(Path path, boolean isKept) throws IOException {
     try {
-      return new OutputFile(path, FileChannel.open(path, NEW));
+      return new OutputFile(path, FileChannel.open(path, NEW), isKept);
     } catch (FileSystemException e) {
       throw failed(path, e);
     }
@@ -47,6 +74,38 @@ final class OutputFile implements Closeable {
     } catch (IOException e) {
       throw failed(path, e);
     }
+    newBytes += bytes.byteSize();
+    if (isKept && newBytes >= TRIP_BYTES && (trip == null || trip.isDone())) {
+      startTrip();
+    }
+  }
+
+  private void startTrip() throws IOException {
+    endTrip();
+    newBytes = 0;
+    FutureTask<Boolean> next =
+        new FutureTask<>(
+            () -> {
+              channel.force(false);
+              return true;
+            });
+    Thread.ofPlatform().daemon().name("aquifer-sync").start(next);
+    trip = next;
+  }
+
+  /** The system tells an error of the disk once: here it must not be missed. */
+  private void endTrip() throws IOException {
+    FutureTask<Boolean> last = trip;
+    if (last == null) {
+      return;
+    }
+    try {
+      Object unused = Waiting.on(last);
+    } catch (InterruptedIOException e) {
+      throw e;
+    } catch (IOException e) {
+      throw failed(path, e);
+    }
   }
 
   void read(long positionBytes, MemorySegment dst) throws IOException {
@@ -55,6 +114,7 @@ final class OutputFile implements Closeable {
 
   /** Waits until what was written is on the disk. */
   void sync() throws IOException {
+    endTrip();
     try {
       channel.force(false);
     } catch (IOException e) {

@@ -30,7 +30,7 @@ final class PackedData implements Batch.Source, Closeable {
    * @param like the packed inode gets the owner and times of this one
    */
   static PackedData create(Path path, Node like) throws IOException {
-    return new PackedData(OutputFile.create(path), like);
+    return new PackedData(OutputFile.createScratch(path), like);
   }
 
   long sizeBytes() {

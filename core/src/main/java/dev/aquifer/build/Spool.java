@@ -44,7 +44,7 @@ final class Spool implements Closeable {
 
   /** Creates the file; it goes when the spool is closed. */
   static Spool create(Path path) throws IOException {
-    return new Spool(OutputFile.create(path));
+    return new Spool(OutputFile.createScratch(path));
   }
 
   /** Returns where the bytes were put. */
