@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# aquifer build of the JDK's tree beside mkfs.erofs, compression off in both; JVM start included.
+# aquifer build of image layouts: the JDK's tree beside mkfs.erofs, compression off in both; TREE by
+# default and again with --reuse; a million files. JVM start included.
 
 : >"$work/ours" >"$work/peer" >"$work/zstd"
 cat $(find "$jdk" -type f) >/dev/null
@@ -17,6 +18,27 @@ row "build of $size MiB without compression, seconds" "$ours" "$peer (mkfs.erofs
   "$(ratio "$ours" "$peer")" "<= 2"
 row "build of $size MiB with default compression, seconds" "$zstd" "$peer (the same, uncompressed)" \
   "$(ratio "$zstd" "$peer")" ""
+
+# Span blobs of TREE by default compression, and of a second tree of which 99 % are the same.
+tree=${TREE:-/usr/lib/x86_64-linux-gnu}
+find "$tree" -type f -exec cat {} + >/dev/null
+bytes=$(du -sb --apparent-size "$tree" | cut -f 1)
+mkdir -p "$work/second"
+cp -a "$tree" "$work/second/"
+head -c $((bytes / 100 * 3 / 4)) /dev/urandom | base64 >"$work/second/new"
+: >"$work/first" >"$work/reusing"
+for _ in $(seq "$rounds"); do
+  rm -rf "$work/images/first" "$work/images/reusing"
+  seconds "$aquifer" build "$tree" -o "$work/images/first" >>"$work/first"
+  seconds "$aquifer" build "$work/second" -o "$work/images/reusing" --reuse "$work/images/first" \
+    >>"$work/reusing"
+done
+first=$(median <"$work/first") reusing=$(median <"$work/reusing")
+row "build of $((bytes >> 20)) MiB, zstd spans, MB/s of input" \
+  "$(awk -v b="$bytes" -v s="$first" 'BEGIN { printf "%.0f", b / s / 1e6 }')" "" "" ">= 250"
+row "build of the same with 1 % more, --reuse, seconds" "$reusing" "$first (the first)" \
+  "$(ratio "$reusing" "$first")" "<= 0.4"
+rm -rf "$work/second" "$work/images/first" "$work/images/reusing"
 
 files=${BUILD_FILES:-1000000}
 mkdir -p "$work/many"
