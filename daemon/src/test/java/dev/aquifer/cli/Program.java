@@ -55,7 +55,9 @@ final class Program {
     Path checkout = checkout();
     Path target = Files.createDirectories(home.resolve("daemon/target"));
     Files.createDirectories(home.resolve("bin"));
-    copy(checkout.resolve("bin/find-jdk.sh"), home.resolve("bin/find-jdk.sh"));
+    for (String file : List.of("bin/find-jdk.sh", "bin/jit.json")) {
+      copy(checkout.resolve(file), home.resolve(file));
+    }
     copy(checkout.resolve("aquifer"), home.resolve("aquifer"));
     Manifest manifest = new Manifest();
     Attributes attributes = manifest.getMainAttributes();
