@@ -47,6 +47,8 @@ class Node {
     FLAT_PLAIN(0),
     /** Clusters, with 8 bytes of index for each block of the file. */
     COMPRESSED_FULL(1),
+    /** Clusters, with 4 to 32 bytes of index for each. */
+    COMPRESSED_EXTENTS(1),
     /** Whole blocks elsewhere, and the rest right after the inode. */
     FLAT_INLINE(2),
     /** Clusters, with 2 to 4 bytes of index for each block of the file. */

@@ -19,18 +19,21 @@ public final class SingleImage {
   private final BuildOptions options;
   private final Elsewhere elsewhere;
   private final NewFile target;
+  private final long gapBlocks;
 
   private SingleImage(
       SourceTree source,
       Encoding encoding,
       BuildOptions options,
       Elsewhere elsewhere,
-      NewFile target) {
+      NewFile target,
+      long gapBlocks) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
     this.elsewhere = elsewhere;
     this.target = target;
+    this.gapBlocks = gapBlocks;
   }
 
   /**
@@ -75,9 +78,21 @@ public final class SingleImage {
   static Result build(
       SourceTree tree, Path output, Encoding encoding, BuildOptions options, Elsewhere elsewhere)
       throws IOException {
+    return build(tree, output, encoding, options, elsewhere, 0);
+  }
+
+  /** As the others, with a hole of {@code gapBlocks} blocks before the data. */
+  static Result build(
+      SourceTree tree,
+      Path output,
+      Encoding encoding,
+      BuildOptions options,
+      Elsewhere elsewhere,
+      long gapBlocks)
+      throws IOException {
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, elsewhere, target).build(start);
+      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks).build(start);
     }
   }
 
@@ -109,7 +124,7 @@ public final class SingleImage {
         return new Result(
             plan.blocks() << encoding.block().bits(),
             data.sourceBytes,
-            data.frame.metaBytes() - (data.frame.dataBlock() << encoding.block().bits()),
+            data.frame.dataEndBytes() - (data.frame.dataBlock() << encoding.block().bits()),
             packed == null ? 0 : packed.sizeBytes(),
             elsewhere.devices().stream().map(Device::tag).toList(),
             tree.counts(),
@@ -135,9 +150,8 @@ public final class SingleImage {
   private record Data(long sourceBytes, Frame frame, @Nullable Node packedNode, Sha256 digest) {}
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
-    int configBytes = encoding.configs().length;
     int devices = elsewhere.devices().size();
-    long firstBlock = Frame.single(encoding.block(), configBytes, devices, 0).dataBlock();
+    long firstBlock = Frame.single(encoding, devices, 0).dataBlock();
     WorkerPool pool = WorkerPool.start(options.threads());
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
     Arena arena = Arena.ofShared();
@@ -150,14 +164,14 @@ public final class SingleImage {
             options.threads(),
             arena,
             target.file(),
-            firstBlock,
+            firstBlock + gapBlocks,
             packed);
     try {
       encoder.run(tree, options.progress());
       Node packedNode = encoder.runPacked();
       return new Data(
           encoder.sourceBytes(),
-          Frame.single(encoding.block(), configBytes, devices, encoder.endBlock() - firstBlock),
+          Frame.single(encoding, devices, encoder.endBlock() - firstBlock),
           packedNode,
           encoder.digest());
     } finally {
