@@ -39,6 +39,14 @@ final class Clusters {
     this.lengths = new int[starts.length];
   }
 
+  /** Those of data that is a fragment as a whole. */
+  static Clusters fragmentAlone(long packedAt) {
+    Clusters clusters = new Clusters(1);
+    clusters.add(0, 0, true);
+    clusters.fragment(packedAt);
+    return clusters;
+  }
+
   /**
    * Adds one at the end.
    *

@@ -131,7 +131,7 @@ final class Encoder implements Closeable {
     if (packed == null || packed.sizeBytes() == 0) {
       return null;
     }
-    Node node = packed.finish();
+    Node node = packed.node();
     BatchLine<EncodeBatch> line = line(packed, encoding.withFragments(Encoding.Fragments.NONE));
     addParts(line, node, new DoneBytes(BuildProgress.NONE, 0));
     line.finish();

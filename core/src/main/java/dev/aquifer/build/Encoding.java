@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param fragments what goes to the packed inode
  * @param dedupe whether equal files have their data once
  * @param fullIndexes whether indexes of clusters have 8 bytes for each block, even where fewer do
+ * @param compressedDirectories whether directories are data of the packed inode, too
  * @param wide whether addresses of blocks have 48 bits, and clusters, but for DEFLATE, lie byte by
  *     byte
  * @param omitsDots whether directories have no entry for themselves
@@ -39,6 +40,7 @@ public record Encoding(
     Fragments fragments,
     boolean dedupe,
     boolean fullIndexes,
+    boolean compressedDirectories,
     boolean wide,
     boolean omitsDots,
     boolean inlineData,
@@ -97,9 +99,10 @@ public record Encoding(
             || inlineTails
             || fragments != Fragments.NONE
             || dedupe
-            || fullIndexes)) {
+            || fullIndexes
+            || compressedDirectories)) {
       throw new IllegalArgumentException(
-          "larger clusters, a limit of extents, inline tails, fragments, dedupe and legacy-compress are of compressed data: expected a compression");
+          "larger clusters, a limit of extents, inline tails, fragments, dedupe, legacy-compress and zD are of compressed data: expected a compression");
     }
     if (maxExtentBytes != 0
         && (maxExtentBytes < block.bytes() || maxExtentBytes > Compressor.MAX_DECODED_BYTES)) {
@@ -125,6 +128,7 @@ public record Encoding(
         0,
         false,
         Fragments.NONE,
+        false,
         false,
         false,
         false,
@@ -182,6 +186,11 @@ public record Encoding(
     return with(draft -> draft.fullIndexes = value);
   }
 
+  /** The same with or without {@link #compressedDirectories}. */
+  public Encoding withCompressedDirectories(boolean value) {
+    return with(draft -> draft.compressedDirectories = value);
+  }
+
   /** The same with or without {@link #wide}. */
   public Encoding withWide(boolean value) {
     return with(draft -> draft.wide = value);
@@ -222,6 +231,7 @@ public record Encoding(
     private Fragments fragments;
     private boolean dedupe;
     private boolean fullIndexes;
+    private boolean compressedDirectories;
     private boolean wide;
     private boolean omitsDots;
     private boolean inlineData;
@@ -236,6 +246,7 @@ public record Encoding(
       this.fragments = encoding.fragments;
       this.dedupe = encoding.dedupe;
       this.fullIndexes = encoding.fullIndexes;
+      this.compressedDirectories = encoding.compressedDirectories;
       this.wide = encoding.wide;
       this.omitsDots = encoding.omitsDots;
       this.inlineData = encoding.inlineData;
@@ -252,6 +263,7 @@ public record Encoding(
           fragments,
           dedupe,
           fullIndexes,
+          compressedDirectories,
           wide,
           omitsDots,
           inlineData,
@@ -301,6 +313,11 @@ public record Encoding(
     return isPacked() && extentBytes() <= clusterBytes;
   }
 
+  /** Whether there is a packed inode, if there is something for it. */
+  boolean hasPacked() {
+    return fragments != Fragments.NONE || compressedDirectories;
+  }
+
   /** Whether the last cluster of a file may lie behind its inode. */
   boolean mayInlineTails() {
     return inlineTails && !wide;
@@ -320,7 +337,7 @@ public record Encoding(
         | Feature.LZ4_0PADDING.bit()
         | (hasConfigs() ? Feature.COMPR_CFGS.bit() : 0)
         | (mayInlineTails() ? Feature.ZTAILPACKING.bit() : 0)
-        | (fragments != Fragments.NONE || dedupe ? Feature.FRAGMENTS.bit() : 0);
+        | (hasPacked() || dedupe ? Feature.FRAGMENTS.bit() : 0);
   }
 
   /** The superblock's field at byte 84: a bit for each algorithm, or the distance of LZ4. */

@@ -3,6 +3,8 @@ package dev.aquifer.build;
 import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.Inode;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -213,6 +215,10 @@ final class ImagePlan {
         }
       }
       case DIRECTORY, SYMBOLIC_LINK -> {
+        if (node instanceof Node.Directory && encoding.compressedDirectories()) {
+          chooseFragment(node);
+          return;
+        }
         int tail = block.tail(size);
         boolean fits = tail > 0 && headBytes(node) + tail <= block.bytes();
         node.layout = fits ? Node.Layout.FLAT_INLINE : Node.Layout.FLAT_PLAIN;
@@ -221,6 +227,35 @@ final class ImagePlan {
         }
       }
       case CHARACTER_DEVICE, BLOCK_DEVICE, FIFO, SOCKET -> node.layout = Node.Layout.FLAT_PLAIN;
+    }
+  }
+
+  /** Where a directory is among the fragments is said when they are there. */
+  private void chooseFragment(Node node) {
+    if (node.clusters == null) {
+      node.clusters = Clusters.fragmentAlone(0);
+    }
+    node.layout = FileIndex.layout(node.clusters, encoding);
+  }
+
+  /** Adds the directories to the data of the packed inode. */
+  void packDirectories(PackedData packed) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(block.bytes());
+      for (Node node : tree.nodes()) {
+        Waiting.checkInterrupt();
+        if (node instanceof Node.Directory directory) {
+          DirectoryBlocks blocks = blocks(directory);
+          long at = packed.sizeBytes();
+          for (int i = 0; i < blocks.count(); i++) {
+            long rest = directory.sizeBytes - ((long) i << block.bits());
+            MemorySegment bytes = buffer.asSlice(0, Math.min(rest, block.bytes())).fill((byte) 0);
+            blocks.write(i, bytes);
+            packed.append(bytes);
+          }
+          directory.clusters = Clusters.fragmentAlone(at);
+        }
+      }
     }
   }
 

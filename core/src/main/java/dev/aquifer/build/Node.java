@@ -81,6 +81,20 @@ class Node {
     return stat().isRegular() ? stat().sizeBytes() : 0;
   }
 
+  /** The packed inode, whose data grows while an image is built. */
+  static final class Packed extends Node {
+    long sizeBytes;
+
+    Packed(SourceEntry entry) {
+      super(entry);
+    }
+
+    @Override
+    long sizeBytes() {
+      return sizeBytes;
+    }
+  }
+
   /** A symbolic link. Some file systems give it another size than its target has. */
   static final class Link extends Node {
     int targetBytes;

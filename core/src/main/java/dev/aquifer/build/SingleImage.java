@@ -104,9 +104,7 @@ public final class SingleImage {
       place(tree);
       long dataNanos = System.nanoTime();
       try (PackedData packed =
-          encoding.fragments() == Encoding.Fragments.NONE
-              ? null
-              : PackedData.create(target.scratch("packed"), tree.root())) {
+          encoding.hasPacked() ? PackedData.create(target.scratch("packed"), tree.root()) : null) {
         Data data = encode(tree, spool, packed);
         long metadataNanos = System.nanoTime();
         ImagePlan plan =
@@ -168,17 +166,32 @@ public final class SingleImage {
             packed);
     try {
       encoder.run(tree, options.progress());
+      if (packed != null && encoding.compressedDirectories()) {
+        packDirectories(
+            tree, packed, Frame.single(encoding, devices, encoder.endBlock() - firstBlock));
+      }
       Node packedNode = encoder.runPacked();
-      return new Data(
-          encoder.sourceBytes(),
-          Frame.single(encoding, devices, encoder.endBlock() - firstBlock),
-          packedNode,
-          encoder.digest());
+      Frame frame = Frame.single(encoding, devices, encoder.endBlock() - firstBlock);
+      if (encoding.compressedDirectories() && frame.isFar()) {
+        throw new IOException(
+            "an image of more than %d blocks of %d bytes with compressed directories: expected fewer, larger blocks, or no --zD"
+                .formatted(Integer.MAX_VALUE, encoding.block().bytes()));
+      }
+      return new Data(encoder.sourceBytes(), frame, packedNode, encoder.digest());
     } finally {
       pool.end();
       encoder.close();
       arena.close();
     }
+  }
+
+  /**
+   * Makes directories fragments. Nids count from the inodes' start, wherever that will be, so they
+   * are the same in this plan, which is for them alone, and in that of the image.
+   */
+  private void packDirectories(Tree tree, PackedData packed, Frame frame) throws IOException {
+    ImagePlan.of(tree, elsewhere.devices(), options.timestamp(), frame, encoding, packed.node())
+        .packDirectories(packed);
   }
 
   private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {

@@ -53,6 +53,7 @@ public final class EncodingCombinationsTest {
       encoding = encoding.withClusterBytes(blocks << bits);
     }
     encoding = withForms(random, encoding.withFullIndexes(random.nextInt(4) == 0));
+    encoding = encoding.withCompressedDirectories(random.nextInt(4) == 0);
     if (random.nextInt(4) == 0) {
       int most = Math.max(2 * encoding.clusterBytes(), 1 << bits + 1);
       encoding = encoding.withMaxExtentBytes(random.nextInt(1 << bits, most));

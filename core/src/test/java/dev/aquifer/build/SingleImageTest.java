@@ -60,6 +60,7 @@ public final class SingleImageTest {
     }
     addWide(all);
     addForms(all);
+    addCompressedDirectories(all);
     return all.stream();
   }
 
@@ -86,6 +87,14 @@ public final class SingleImageTest {
     // Not a power of two: extents that are not even.
     all.add(zstd.withClusterBytes(20 << 10));
     all.add(zstd.withClusterBytes(1 << 20));
+  }
+
+  private static void addCompressedDirectories(List<Encoding> all) {
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4")).withCompressedDirectories(true);
+    all.add(lz4);
+    all.add(lz4.withBlockBits(9).withWide(true).withoutDots(true));
+    all.add(lz4.withInlineTails(true).withFragments(Encoding.Fragments.TAILS));
+    all.add(zstd().withCompressedDirectories(true).withClusterBytes(64 << 10).withWide(true));
   }
 
   /** Indexes and inodes in other forms than the shortest. */

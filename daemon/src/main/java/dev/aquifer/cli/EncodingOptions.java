@@ -28,7 +28,7 @@ final class EncodingOptions {
   @Option(
       names = "--single",
       description =
-          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next five options means it, too.")
+          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next six options means it, too.")
   boolean single;
 
   @Option(
@@ -65,6 +65,14 @@ final class EncodingOptions {
           "The most data that one cluster may have, at least a block. Default: as much as fits; with 48bit and other algorithms than LZ4 as large as a cluster.")
   @Nullable Integer maxExtentBytes;
 
+  @Option(
+      names = {"--zD", "--zD=1"},
+      description = "Compress directories, too, together with fragments. --zD=0 takes it back.")
+  boolean compressedDirectories;
+
+  @Option(names = "--zD=0", hidden = true, description = "Leave directories as they are.")
+  boolean plainDirectories;
+
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
     return single
@@ -72,6 +80,7 @@ final class EncodingOptions {
         || clusterBytes != null
         || blockBytes != null
         || maxExtentBytes != null
+        || compressesDirectories()
         || !extended.isEmpty();
   }
 
@@ -81,7 +90,12 @@ final class EncodingOptions {
         || clusterBytes != null
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || maxExtentBytes != null
+        || compressesDirectories()
         || !extended.isEmpty();
+  }
+
+  private boolean compressesDirectories() {
+    return compressedDirectories && !plainDirectories;
   }
 
   /**
@@ -103,6 +117,7 @@ final class EncodingOptions {
     if (maxExtentBytes != null) {
       encoding = encoding.withMaxExtentBytes(maxExtentBytes);
     }
+    encoding = encoding.withCompressedDirectories(compressesDirectories());
     for (String names : extended) {
       for (String name : names.split(",", -1)) {
         encoding = with(encoding, name);
