@@ -10,19 +10,16 @@ import java.lang.foreign.MemorySegment;
  * <p>An index is compact where it can be: it needs clusters side by side, and logical clusters of
  * up to 4 KiB. A full one has 8 bytes for each logical cluster.
  */
-final class ClusterIndex {
-  /** To this the header is aligned. */
-  static final int ALIGNMENT_BYTES = 8;
+final class ClusterIndex implements FileIndex {
+  /** Packs of a compact index have places for logical clusters of up to 4 KiB. */
+  static final int MAX_COMPACT_BITS = 12;
 
-  private static final int HEADER_BYTES = 8;
   private static final int RESERVED_BYTES = 8;
   private static final int FULL_ENTRY_BYTES = 8;
-  private static final int MAX_COMPACT_BITS = 12;
 
   private static final int SHORT_PACKS = 0x1;
   private static final int BIG = 0x6;
   private static final int INLINE = 0x8;
-  private static final int FRAGMENT = 0x20;
 
   private static final int PAIR_BYTES = 8;
   private static final int LONG_PACK_BYTES = 32;
@@ -42,21 +39,8 @@ final class ClusterIndex {
     this.isCompact = node.layout == Node.Layout.COMPRESSED_COMPACT;
   }
 
-  /** The layout of a file with these clusters. */
-  static Node.Layout layout(Clusters clusters, Encoding encoding) {
-    boolean isCompact =
-        encoding.block().bits() <= MAX_COMPACT_BITS
-            && !clusters.isFragmentAlone()
-            && (!clusters.hasFragment() || clusters.fragmentAt() <= 0xffff_ffffL);
-    return isCompact ? Node.Layout.COMPRESSED_COMPACT : Node.Layout.COMPRESSED_FULL;
-  }
-
-  /**
-   * The length of header and index.
-   *
-   * @param start where the header begins, in bytes; what counts is its place in 32 bytes
-   */
-  long sizeBytes(long start) {
+  @Override
+  public long sizeBytes(long start) {
     if (clusters.isFragmentAlone()) {
       return HEADER_BYTES;
     }
@@ -80,12 +64,8 @@ final class ClusterIndex {
     return cursor.count() - before & -LONG_PACK_ENTRIES;
   }
 
-  /**
-   * Writes header and index to zeroed memory.
-   *
-   * @param start as in {@link #sizeBytes}
-   */
-  void write(MemorySegment dst, long start) {
+  @Override
+  public void write(MemorySegment dst, long start) {
     if (clusters.isFragmentAlone()) {
       LittleEndian.put64(dst, 0, clusters.fragmentAt() | Long.MIN_VALUE);
       return;

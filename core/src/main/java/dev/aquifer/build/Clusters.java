@@ -4,27 +4,26 @@ import java.util.Arrays;
 
 /**
  * The physical clusters of a compressed file in the order of its data: where in the file each one's
- * data begins, and how many blocks it has. They lie side by side in the image, but for the last
- * one, which may be inline behind the inode, or not there: its data is a fragment.
+ * data begins, and how many bytes of the image it has. They lie side by side in the image, but for
+ * the last one, which may be inline behind the inode, or not there: its data is a fragment.
  *
- * <p>No two begin in the same logical cluster, which is as large as a block.
+ * <p>Of those that have whole blocks, no two begin in the same logical cluster, which is as large
+ * as a block.
  */
 final class Clusters {
   static final long NOWHERE = -1;
 
-  private static final int START_SHIFT = 16;
-  private static final int BLOCKS_MASK = 0x3fff;
-  private static final int ENCODED = 0x8000;
+  private long[] starts;
 
-  /** Start in the file, whether it is encoded, and blocks, in the upper 48, 1 and lower 14 bits. */
-  private long[] entries;
+  /** Stored bytes, times 2, and 1 if they are encoded. */
+  private int[] lengths;
 
   private int count;
 
-  /** Where the first one is. */
-  private long firstBlock = NOWHERE;
+  /** Where the first one is, in bytes. */
+  private long positionBytes = NOWHERE;
 
-  private int blocks;
+  private long storedBytes;
 
   /** Stored length of the last one if it is inline, else 0. */
   private int inlineBytes;
@@ -36,27 +35,38 @@ final class Clusters {
   private long fragmentAt = NOWHERE;
 
   Clusters(int expected) {
-    this.entries = new long[Math.max(1, expected)];
+    this.starts = new long[Math.max(1, expected)];
+    this.lengths = new int[starts.length];
+  }
+
+  /** Those of data that is a fragment as a whole. */
+  static Clusters fragmentAlone(long packedAt) {
+    Clusters clusters = new Clusters(1);
+    clusters.add(0, 0, true);
+    clusters.fragment(packedAt);
+    return clusters;
   }
 
   /**
    * Adds one at the end.
    *
    * @param start where its data begins in the file
-   * @param blocks its length; 0 for one that is inline, and for a fragment
+   * @param storedBytes its length; 0 for one that is inline, and for a fragment
    */
-  void add(long start, int blocks, boolean isEncoded) {
-    if (count == entries.length) {
-      entries = Arrays.copyOf(entries, 2 * count);
+  void add(long start, int storedBytes, boolean isEncoded) {
+    if (count == starts.length) {
+      starts = Arrays.copyOf(starts, 2 * count);
+      lengths = Arrays.copyOf(lengths, 2 * count);
     }
-    entries[count++] = start << START_SHIFT | (isEncoded ? ENCODED : 0) | blocks;
-    this.blocks += blocks;
+    starts[count] = start;
+    lengths[count++] = storedBytes << 1 | (isEncoded ? 1 : 0);
+    this.storedBytes += storedBytes;
   }
 
   /** Says where the first one is, once it is known. */
-  void place(long block) {
-    if (firstBlock == NOWHERE) {
-      firstBlock = block;
+  void place(long positionBytes) {
+    if (this.positionBytes == NOWHERE) {
+      this.positionBytes = positionBytes;
     }
   }
 
@@ -74,24 +84,30 @@ final class Clusters {
   }
 
   long start(int index) {
-    return entries[index] >>> START_SHIFT;
+    return starts[index];
   }
 
-  int blocks(int index) {
-    return (int) entries[index] & BLOCKS_MASK;
+  /** Where the data of one ends in its file, which has {@code sizeBytes}. */
+  long end(int index, long sizeBytes) {
+    return index + 1 < count ? starts[index + 1] : sizeBytes;
+  }
+
+  int storedBytes(int index) {
+    return lengths[index] >>> 1;
   }
 
   boolean isEncoded(int index) {
-    return (entries[index] & ENCODED) != 0;
+    return (lengths[index] & 1) != 0;
   }
 
-  long firstBlock() {
-    return firstBlock;
+  /** Where the first one is in the image; {@link #NOWHERE} if none has bytes there. */
+  long positionBytes() {
+    return positionBytes;
   }
 
-  /** The blocks of all together. */
-  int blocks() {
-    return blocks;
+  /** The bytes of all together. */
+  long storedBytes() {
+    return storedBytes;
   }
 
   int inlineBytes() {
@@ -115,10 +131,15 @@ final class Clusters {
     return hasFragment() && count == 1;
   }
 
-  /** Whether the blocks have the file's data as it is, one block after the other. */
+  /** Whether blocks have the file's data as it is, one block after the other. */
   boolean isPlain(BlockSize block) {
+    if (positionBytes == NOWHERE || block.tail(positionBytes) != 0) {
+      return false;
+    }
     for (int i = 0; i < count; i++) {
-      if (isEncoded(i) || blocks(i) != 1 || start(i) != (long) i << block.bits()) {
+      if (isEncoded(i)
+          || lengths[i] == 0
+          || i > 0 && starts[i] != starts[i - 1] + storedBytes(i - 1)) {
         return false;
       }
     }

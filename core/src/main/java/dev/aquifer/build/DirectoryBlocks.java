@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The data of a directory: names in bytewise order with {@code .} and {@code ..} among them, cut in
- * blocks that each stand for themselves.
+ * The data of a directory: names in bytewise order with {@code .}, if it is wanted, and {@code ..}
+ * among them, cut in blocks that each stand for themselves.
  *
  * <table>
  * <caption>a block: n entries, then n names back to back; little endian</caption>
@@ -36,13 +36,19 @@ final class DirectoryBlocks {
   private final int blockBytes;
   private final int lastBlockBytes;
 
-  DirectoryBlocks(Node.Directory directory, BlockSize block) {
+  /**
+   * The blocks of {@code directory}.
+   *
+   * @param omitsDot whether there is no entry for the directory itself
+   */
+  DirectoryBlocks(Node.Directory directory, BlockSize block, boolean omitsDot) {
     this.blockBytes = block.bytes();
     int count = directory.names.length;
-    names = new byte[count + 2][];
-    nodes = new Node[count + 2];
+    int all = count + (omitsDot ? 1 : 2);
+    names = new byte[all][];
+    nodes = new Node[all];
     int at = 0;
-    boolean hasSelf = false;
+    boolean hasSelf = omitsDot;
     boolean hasParent = false;
     for (int i = 0; i <= count; i++) {
       if (!hasSelf && isBefore(SELF, directory, i)) {

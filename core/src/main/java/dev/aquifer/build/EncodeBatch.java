@@ -50,7 +50,7 @@ final class EncodeBatch extends Batch implements Closeable {
   private final BlockSize block;
   private final @Nullable Compressor compressor;
 
-  /** What is to be stored, in whole blocks. */
+  /** What is to be stored; in whole blocks, unless it is packed. */
   private final MemorySegment stored;
 
   /** Where a stream is made that may lie inline. */
@@ -66,7 +66,7 @@ final class EncodeBatch extends Batch implements Closeable {
   private long checksum;
 
   private int[] clusterStart = new int[256];
-  private int[] clusterBlocks = new int[256];
+  private int[] clusterStored = new int[256];
   private boolean[] isEncoded = new boolean[256];
 
   private int used;
@@ -100,7 +100,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** How much room for inline streams a batch needs. */
   static long inlineBytes(Encoding encoding) {
-    return encoding.inlineTails() ? (long) MAX_PIECES * maxInline(encoding.block()) : 0;
+    return encoding.mayInlineTails() ? (long) MAX_PIECES * maxInline(encoding.block()) : 0;
   }
 
   private static int maxInline(BlockSize block) {
@@ -163,7 +163,8 @@ final class EncodeBatch extends Batch implements Closeable {
   /** What of a flat piece is to lie inline. */
   private int tailBytes(int piece) {
     int tail = block.tail(lengthBytes(piece));
-    return kind(piece) == CHUNK || tail > Slots.maxTailBytes(block) ? 0 : tail;
+    boolean mayBeInline = kind(piece) != CHUNK && encoding.inlineData();
+    return mayBeInline && tail <= Slots.maxTailBytes(block) ? tail : 0;
   }
 
   private boolean isWhole(int piece) {
@@ -172,8 +173,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Clusters may be of several files, blocks of flat files may not. */
   private boolean mayBeFlat(int piece) {
-    return kind(piece) == WHOLE
-        || kind(piece) == TWIN && lengthBytes(piece) <= Slots.maxTailBytes(block);
+    return kind(piece) == WHOLE || kind(piece) == TWIN && lengthBytes(piece) == tailBytes(piece);
   }
 
   private boolean isEnd(int piece) {
@@ -193,9 +193,9 @@ final class EncodeBatch extends Batch implements Closeable {
         addFragment(piece, at);
         break;
       }
-      boolean mayBeInline = isEnd && encoding.inlineTails();
+      boolean mayBeInline = isEnd && encoding.mayInlineTails();
       Fitted fitted = Fitted.NOTHING;
-      if (left > block.bytes() || mayBeInline) {
+      if (left > block.bytes() || mayBeInline || encoding.isPacked() && at > 0) {
         fitted = compress(compressor, data.asSlice(at, left));
       }
       if (isEnd
@@ -209,10 +209,10 @@ final class EncodeBatch extends Batch implements Closeable {
       if (mayBeInline && addInline(data, at, left, fitted)) {
         break;
       }
-      int blocks = (int) block.count(fitted.streamBytes());
-      if (fitted.consumedBytes() > blocks << block.bits()) {
-        store(fitted, blocks);
-        addCluster(at, blocks, true);
+      int storedBytes = storedBytes(fitted);
+      if (fitted.consumedBytes() > storedBytes) {
+        store(fitted, storedBytes);
+        addCluster(at, storedBytes, true);
         at += fitted.consumedBytes();
         failures = 0;
         continue;
@@ -252,28 +252,43 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Makes a stream at the end of what is stored. */
   private Fitted compress(Compressor compressor, MemorySegment data) {
-    long limit = Math.min(data.byteSize(), (long) MAX_CLUSTER_BLOCKS << block.bits());
+    if (encoding.hasEvenExtents()) {
+      long length = Math.min(data.byteSize(), encoding.extentBytes());
+      Fitted fitted = compressor.compress(data.asSlice(0, length), stored.asSlice(used, length));
+      return fitted.consumedBytes() == length ? fitted : Fitted.NOTHING;
+    }
+    long blocks = encoding.isPacked() ? Integer.MAX_VALUE : MAX_CLUSTER_BLOCKS;
+    long limit = Math.min(data.byteSize(), blocks << block.bits());
     // What is stored never gets ahead of what was read, so there is room for as much as is left. No
     // more, since how large the buffer is depends on the count of threads.
     long room = Math.min(encoding.clusterBytes(), block.roundUp(data.byteSize()));
     return compressor.compress(
-        data.asSlice(0, Math.min(limit, Compressor.MAX_DECODED_BYTES)), stored.asSlice(used, room));
+        data.asSlice(0, Math.min(limit, encoding.extentBytes())), stored.asSlice(used, room));
+  }
+
+  /** How much of the image a stream takes. */
+  private int storedBytes(Fitted fitted) {
+    return encoding.isPacked() ? fitted.streamBytes() : (int) block.roundUp(fitted.streamBytes());
   }
 
   /** Moves the stream to the end of its blocks. */
-  private void store(Fitted fitted, int blocks) {
-    int padding = (blocks << block.bits()) - fitted.streamBytes();
-    MemorySegment.copy(stored, used, stored, used + padding, fitted.streamBytes());
-    stored.asSlice(used, padding).fill((byte) 0);
-    used += blocks << block.bits();
+  private void store(Fitted fitted, int storedBytes) {
+    int padding = storedBytes - fitted.streamBytes();
+    if (padding > 0) {
+      MemorySegment.copy(stored, used, stored, used + padding, fitted.streamBytes());
+      stored.asSlice(used, padding).fill((byte) 0);
+    }
+    used += storedBytes;
   }
 
   private int storePlain(MemorySegment data, int at) {
-    int length = (int) Math.min(block.bytes(), data.byteSize() - at);
-    addCluster(at, 1, false);
+    int most = encoding.hasEvenExtents() ? encoding.extentBytes() : block.bytes();
+    int length = (int) Math.min(most, data.byteSize() - at);
+    int storedBytes = encoding.isPacked() ? length : block.bytes();
+    addCluster(at, storedBytes, false);
     MemorySegment.copy(data, at, stored, used, length);
-    stored.asSlice(used + length, block.bytes() - length).fill((byte) 0);
-    used += block.bytes();
+    stored.asSlice(used + length, storedBytes - length).fill((byte) 0);
+    used += storedBytes;
     return length;
   }
 
@@ -294,14 +309,14 @@ final class EncodeBatch extends Batch implements Closeable {
     return false;
   }
 
-  private void addCluster(int start, int blocks, boolean encoded) {
+  private void addCluster(int start, int storedBytes, boolean encoded) {
     if (clusters == clusterStart.length) {
       clusterStart = Arrays.copyOf(clusterStart, 2 * clusters);
-      clusterBlocks = Arrays.copyOf(clusterBlocks, 2 * clusters);
+      clusterStored = Arrays.copyOf(clusterStored, 2 * clusters);
       isEncoded = Arrays.copyOf(isEncoded, 2 * clusters);
     }
     clusterStart[clusters] = start;
-    clusterBlocks[clusters] = blocks;
+    clusterStored[clusters] = storedBytes;
     isEncoded[clusters++] = encoded;
   }
 
@@ -315,9 +330,16 @@ final class EncodeBatch extends Batch implements Closeable {
     return checksum;
   }
 
-  /** How many blocks of {@link #stored} are of a piece. */
-  int storedBlocks(int piece) {
-    return storedEnd[piece + 1] - storedEnd[piece] >>> block.bits();
+  /** How much of {@link #stored} is of a piece. */
+  int storedBytes(int piece) {
+    return storedEnd[piece + 1] - storedEnd[piece];
+  }
+
+  /** Whether what is stored of a piece has to begin with a block of the image. */
+  boolean needsBlocks(int piece) {
+    return !encoding.isPacked()
+        || isFlat(piece)
+        || kind(piece) == PART && positionBytes(piece) == 0;
   }
 
   /** Whether a piece is stored as it is, all of it but {@link #tail}. */
@@ -362,7 +384,7 @@ final class EncodeBatch extends Batch implements Closeable {
   /** Adds the clusters of a piece to those of its file. */
   void addClusters(int piece, Clusters target) {
     for (int i = clustersEnd[piece]; i < clustersEnd[piece + 1]; i++) {
-      target.add(positionBytes(piece) + clusterStart[i], clusterBlocks[i], isEncoded[i]);
+      target.add(positionBytes(piece) + clusterStart[i], clusterStored[i], isEncoded[i]);
     }
   }
 

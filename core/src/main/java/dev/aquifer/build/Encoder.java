@@ -32,8 +32,6 @@ final class Encoder implements Closeable {
   /** Each chunk of a file with holes is read at once. */
   private static final int MIN_CHUNK_BITS = 16;
 
-  private static final long MAX_BLOCKS = 0xffffffffL;
-
   private final SourceTree source;
   private final Spool spool;
   private final Encoding encoding;
@@ -45,7 +43,11 @@ final class Encoder implements Closeable {
   private final List<EncodeBatch> batches = new ArrayList<>();
   private final @Nullable PackedData packed;
   private final MessageDigest digest = Sha256.newDigest();
-  private long nextBlock;
+  private long nextByte;
+
+  /** Whether what comes next has to begin with a block. */
+  private boolean startsBlock;
+
   private long sourceBytes;
 
   /** The sizes that several files have which are encoded whole. */
@@ -82,7 +84,7 @@ final class Encoder implements Closeable {
     this.threads = threads;
     this.arena = arena;
     this.file = file;
-    this.nextBlock = firstBlock;
+    this.nextByte = firstBlock << block.bits();
     this.packed = packed;
   }
 
@@ -129,7 +131,7 @@ final class Encoder implements Closeable {
     if (packed == null || packed.sizeBytes() == 0) {
       return null;
     }
-    Node node = packed.finish();
+    Node node = packed.node();
     BatchLine<EncodeBatch> line = line(packed, encoding.withFragments(Encoding.Fragments.NONE));
     addParts(line, node, new DoneBytes(BuildProgress.NONE, 0));
     line.finish();
@@ -143,7 +145,7 @@ final class Encoder implements Closeable {
 
   /** The block after the last one that was written. */
   long endBlock() {
-    return nextBlock;
+    return block.count(nextByte);
   }
 
   /** A digest of checksums of all that was written. */
@@ -252,37 +254,46 @@ final class Encoder implements Closeable {
   }
 
   private void take(EncodeBatch batch) throws IOException {
-    MemorySegment stored = batch.stored();
-    long at = nextBlock;
-    while (continuesDevice(batch, at)) {
-      at++;
+    while (continuesDevice(batch, nextByte >>> block.bits())) {
+      nextByte += block.bytes();
     }
-    if (at + block.count(stored.byteSize()) > MAX_BLOCKS) {
-      throw new IOException(
-          "the image would have more than %d blocks of %d bytes: expected fewer, or larger blocks"
-              .formatted(MAX_BLOCKS, block.bytes()));
-    }
-    nextBlock = at;
     digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
-    // What is stored of pieces from here on is yet to be written.
+    MemorySegment stored = batch.stored();
+    // What is stored from here on is yet to be written.
     long from = 0;
-    long to = 0;
+    long at = 0;
     for (int piece = 0; piece < batch.count(); piece++) {
-      long length = (long) batch.storedBlocks(piece) << block.bits();
+      long length = batch.storedBytes(piece);
       if (isKnown(batch, piece)) {
-        write(stored.asSlice(from, to - from));
-        from = to + length;
+        write(stored.asSlice(from, at - from));
+        from = at + length;
       } else {
-        place(batch, piece, nextBlock + (to - from >>> block.bits()));
+        long end = nextByte + (at - from);
+        boolean isAligned = length > 0 && (startsBlock || batch.needsBlocks(piece));
+        long position = isAligned ? block.roundUp(end) : end;
+        if (position > end) {
+          write(stored.asSlice(from, at - from));
+          from = at;
+          nextByte = position;
+        }
+        startsBlock &= length == 0;
+        place(batch, piece, position);
       }
-      to += length;
+      at += length;
     }
-    write(stored.asSlice(from, to - from));
+    write(stored.asSlice(from, at - from));
+    if (endBlock() > encoding.maxBlocks()) {
+      throw new IOException(
+          "the image would have more than %d blocks of %d bytes: expected fewer, larger blocks, or 48-bit addresses"
+              .formatted(encoding.maxBlocks(), block.bytes()));
+    }
   }
 
-  private void write(MemorySegment blocks) throws IOException {
-    file.write(nextBlock << block.bits(), blocks);
-    nextBlock += blocks.byteSize() >>> block.bits();
+  private void write(MemorySegment bytes) throws IOException {
+    if (bytes.byteSize() > 0) {
+      file.write(nextByte, bytes);
+      nextByte += bytes.byteSize();
+    }
   }
 
   /** Whether a file is equal to an earlier one, whose data it then has. */
@@ -313,7 +324,7 @@ final class Encoder implements Closeable {
   private boolean continuesDevice(EncodeBatch batch, long at) {
     long first = at;
     for (int piece = 0; piece < batch.count(); piece++) {
-      long next = first + batch.storedBlocks(piece);
+      long next = first + block.count(batch.storedBytes(piece));
       ChunkMap chunks = batch.node(piece).chunks;
       if (batch.kind(piece) == EncodeBatch.CHUNK && chunks != null) {
         int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
@@ -337,15 +348,15 @@ final class Encoder implements Closeable {
         && ChunkMap.block(address) == block;
   }
 
-  private void place(EncodeBatch batch, int piece, long at) throws IOException {
+  private void place(EncodeBatch batch, int piece, long position) throws IOException {
     Node node = batch.node(piece);
     int kind = batch.kind(piece);
     if (kind == EncodeBatch.CHUNK) {
-      placeChunk(batch, piece, at);
+      placeChunk(batch, piece, position >>> block.bits());
       return;
     }
     if (batch.isFlat(piece)) {
-      placeFlat(batch, piece, at);
+      placeFlat(batch, piece, position >>> block.bits());
       return;
     }
     Clusters clusters = node.clusters;
@@ -354,8 +365,8 @@ final class Encoder implements Closeable {
       node.clusters = clusters;
     }
     batch.addClusters(piece, clusters);
-    if (batch.storedBlocks(piece) > 0) {
-      clusters.place(at);
+    if (batch.storedBytes(piece) > 0) {
+      clusters.place(position);
     }
     MemorySegment inline = batch.inline(piece);
     if (inline.byteSize() > 0) {
@@ -373,10 +384,11 @@ final class Encoder implements Closeable {
   private void finish(Node node, Clusters clusters, boolean mayBeShared) {
     if (!mayBeShared && clusters.isPlain(block)) {
       node.layout = Node.Layout.FLAT_PLAIN;
-      node.startBlock = clusters.firstBlock();
+      node.startBlock = clusters.positionBytes() >>> block.bits();
       node.clusters = null;
+      startsBlock = true;
     } else {
-      node.layout = ClusterIndex.layout(clusters, encoding);
+      node.layout = FileIndex.layout(clusters, encoding);
     }
   }
 
@@ -390,7 +402,7 @@ final class Encoder implements Closeable {
 
   private void placeFlat(EncodeBatch batch, int piece, long at) throws IOException {
     Node node = batch.node(piece);
-    if (node.startBlock == Node.NOWHERE && batch.storedBlocks(piece) > 0) {
+    if (node.startBlock == Node.NOWHERE && batch.storedBytes(piece) > 0) {
       node.startBlock = at;
     }
     MemorySegment tail = batch.tail(piece);

@@ -7,29 +7,49 @@ import dev.aquifer.image.Feature;
 import dev.aquifer.io.LittleEndian;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the data of regular files is encoded in an image of one file, and what the superblock has to
- * say of it. Start from {@link #plain} or {@link #compressed}.
+ * How data and metadata are encoded in an image of one file, and what the superblock has to say of
+ * it. Start from {@link #plain} or {@link #compressed}.
  *
  * @param compression how files are compressed; null for not at all
  * @param blockBits blocks have 2^blockBits bytes: 9 to 16
  * @param clusterBytes the largest physical cluster: whole blocks, up to 1 MiB, with LZ4 up to 256
+ * @param maxExtentBytes the most data of a file that one cluster has, at least a block; 0 for what
+ *     is usual
  * @param inlineTails whether the last cluster of a file may lie behind its inode, unless it is a
- *     fragment
+ *     fragment; where clusters lie byte by byte none does
  * @param fragments what goes to the packed inode
  * @param dedupe whether equal files have their data once
+ * @param fullIndexes whether indexes of clusters have 8 bytes for each block, even where fewer do
+ * @param compressedDirectories whether directories are data of the packed inode, too
+ * @param wide whether addresses of blocks have 48 bits, and clusters, but for DEFLATE, lie byte by
+ *     byte
+ * @param omitsDots whether directories have no entry for themselves
+ * @param inlineData whether the end of a file that is not compressed may lie behind its inode
+ * @param inodes which form inodes have
  */
 public record Encoding(
     @Nullable Compression compression,
     int blockBits,
     int clusterBytes,
+    int maxExtentBytes,
     boolean inlineTails,
     Fragments fragments,
-    boolean dedupe) {
+    boolean dedupe,
+    boolean fullIndexes,
+    boolean compressedDirectories,
+    boolean wide,
+    boolean omitsDots,
+    boolean inlineData,
+    Inodes inodes) {
   /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
   private static final int MAX_LZ4_BLOCKS = 256;
+
+  private static final long MAX_BLOCKS = 0xffff_ffffL;
+  private static final long MAX_WIDE_BLOCKS = 0xffff_ffff_ffffL;
 
   /** Data as it is, in blocks of 4 KiB. */
   static final Encoding PLAIN = plain();
@@ -44,6 +64,16 @@ public record Encoding(
     ALL
   }
 
+  /** The form of inodes. */
+  public enum Inodes {
+    /** The small one, 32 bytes, where it is enough. */
+    SMALLEST,
+    /** The small one for all; so all get one time. Large files and numbers are refused. */
+    COMPACT,
+    /** 64 bytes. */
+    EXTENDED
+  }
+
   /** Checks that all goes together. */
   public Encoding {
     BlockSize block = new BlockSize(blockBits);
@@ -54,63 +84,191 @@ public record Encoding(
           "physical clusters of %d bytes: expected whole blocks of %d bytes, at most %d bytes"
               .formatted(clusterBytes, block.bytes(), Compressor.MAX_STREAM_BYTES));
     }
+    // Where clusters begin anywhere, one touches another block.
+    int maxBlocks = wide ? MAX_LZ4_BLOCKS - 1 : MAX_LZ4_BLOCKS;
     if (compression != null
         && compression.algorithm() == Algorithm.LZ4
-        && clusterBytes >>> blockBits > MAX_LZ4_BLOCKS) {
+        && clusterBytes >>> blockBits > maxBlocks) {
       throw new IllegalArgumentException(
           "physical clusters of %d bytes with lz4: expected at most %d blocks of %d bytes, since the kernel mounts no others"
-              .formatted(clusterBytes, MAX_LZ4_BLOCKS, block.bytes()));
+              .formatted(clusterBytes, maxBlocks, block.bytes()));
     }
     if (compression == null
-        && (clusterBytes > block.bytes() || inlineTails || fragments != Fragments.NONE || dedupe)) {
+        && (clusterBytes > block.bytes()
+            || maxExtentBytes != 0
+            || inlineTails
+            || fragments != Fragments.NONE
+            || dedupe
+            || fullIndexes
+            || compressedDirectories)) {
       throw new IllegalArgumentException(
-          "larger clusters, inline tails, fragments and dedupe are of compressed data: expected a compression");
+          "larger clusters, a limit of extents, inline tails, fragments, dedupe, legacy-compress and zD are of compressed data: expected a compression");
+    }
+    if (maxExtentBytes != 0
+        && (maxExtentBytes < block.bytes() || maxExtentBytes > Compressor.MAX_DECODED_BYTES)) {
+      throw new IllegalArgumentException(
+          "extents of at most %d bytes: expected %d to %d"
+              .formatted(maxExtentBytes, block.bytes(), Compressor.MAX_DECODED_BYTES));
+    }
+    if (wide && fullIndexes) {
+      throw new IllegalArgumentException(
+          "legacy-compress and 48bit: expected one of them, since with 48bit files have extents");
+    }
+    if (omitsDots && !wide) {
+      throw new IllegalArgumentException("dot-omitted: expected 48bit with it");
     }
   }
 
   /** Data as it is. */
   public static Encoding plain() {
     return new Encoding(
-        null, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE, false);
+        null,
+        BlockSize.USUAL.bits(),
+        BlockSize.USUAL.bytes(),
+        0,
+        false,
+        Fragments.NONE,
+        false,
+        false,
+        false,
+        false,
+        false,
+        true,
+        Inodes.SMALLEST);
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
   public static Encoding compressed(Compression compression) {
-    return new Encoding(
-        compression, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE, false);
+    return plain().with(draft -> draft.compression = compression);
   }
 
   /** The same with another size of blocks; clusters of one block stay so. */
   public Encoding withBlockBits(int value) {
     int bytes = new BlockSize(value).bytes();
-    return new Encoding(
-        compression, value, isBig() ? clusterBytes : bytes, inlineTails, fragments, dedupe);
+    return with(
+        draft -> {
+          draft.blockBits = value;
+          draft.clusterBytes = isBig() ? clusterBytes : bytes;
+        });
   }
 
   /** The same with another {@link #clusterBytes}. */
   public Encoding withClusterBytes(int value) {
-    return new Encoding(compression, blockBits, value, inlineTails, fragments, dedupe);
+    return with(draft -> draft.clusterBytes = value);
+  }
+
+  /** The same with another {@link #maxExtentBytes}. */
+  public Encoding withMaxExtentBytes(int value) {
+    return with(draft -> draft.maxExtentBytes = value);
   }
 
   /** The same with or without {@link #inlineTails}. */
   public Encoding withInlineTails(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, value, fragments, dedupe);
+    return with(draft -> draft.inlineTails = value);
   }
 
   /** The same with or without {@link #dedupe}. */
   public Encoding withDedupe(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, value);
+    return with(draft -> draft.dedupe = value);
   }
 
   /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
   public Encoding withFragments(Fragments value) {
-    return new Encoding(
-        compression,
-        blockBits,
-        clusterBytes,
-        inlineTails,
-        value,
-        dedupe || value != Fragments.NONE);
+    return with(
+        draft -> {
+          draft.fragments = value;
+          draft.dedupe = dedupe || value != Fragments.NONE;
+        });
+  }
+
+  /** The same with or without {@link #fullIndexes}. */
+  public Encoding withFullIndexes(boolean value) {
+    return with(draft -> draft.fullIndexes = value);
+  }
+
+  /** The same with or without {@link #compressedDirectories}. */
+  public Encoding withCompressedDirectories(boolean value) {
+    return with(draft -> draft.compressedDirectories = value);
+  }
+
+  /** The same with or without {@link #wide}. */
+  public Encoding withWide(boolean value) {
+    return with(draft -> draft.wide = value);
+  }
+
+  /** The same with or without {@link #omitsDots}; with it, {@link #wide}, too. */
+  public Encoding withoutDots(boolean value) {
+    return with(
+        draft -> {
+          draft.omitsDots = value;
+          draft.wide = wide || value;
+        });
+  }
+
+  /** The same with or without {@link #inlineData}. */
+  public Encoding withInlineData(boolean value) {
+    return with(draft -> draft.inlineData = value);
+  }
+
+  /** The same with another form of {@link #inodes}. */
+  public Encoding withInodes(Inodes value) {
+    return with(draft -> draft.inodes = value);
+  }
+
+  private Encoding with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
+    return draft.finish();
+  }
+
+  /** The same values, to be changed. */
+  private static final class Draft {
+    private @Nullable Compression compression;
+    private int blockBits;
+    private int clusterBytes;
+    private int maxExtentBytes;
+    private boolean inlineTails;
+    private Fragments fragments;
+    private boolean dedupe;
+    private boolean fullIndexes;
+    private boolean compressedDirectories;
+    private boolean wide;
+    private boolean omitsDots;
+    private boolean inlineData;
+    private Inodes inodes;
+
+    Draft(Encoding encoding) {
+      this.compression = encoding.compression;
+      this.blockBits = encoding.blockBits;
+      this.clusterBytes = encoding.clusterBytes;
+      this.maxExtentBytes = encoding.maxExtentBytes;
+      this.inlineTails = encoding.inlineTails;
+      this.fragments = encoding.fragments;
+      this.dedupe = encoding.dedupe;
+      this.fullIndexes = encoding.fullIndexes;
+      this.compressedDirectories = encoding.compressedDirectories;
+      this.wide = encoding.wide;
+      this.omitsDots = encoding.omitsDots;
+      this.inlineData = encoding.inlineData;
+      this.inodes = encoding.inodes;
+    }
+
+    Encoding finish() {
+      return new Encoding(
+          compression,
+          blockBits,
+          clusterBytes,
+          maxExtentBytes,
+          inlineTails,
+          fragments,
+          dedupe,
+          fullIndexes,
+          compressedDirectories,
+          wide,
+          omitsDots,
+          inlineData,
+          inodes);
+    }
   }
 
   BlockSize block() {
@@ -126,19 +284,60 @@ public record Encoding(
     return Objects.requireNonNull(compression).algorithm();
   }
 
+  /** How many blocks there may be. */
+  long maxBlocks() {
+    return wide ? MAX_WIDE_BLOCKS : MAX_BLOCKS;
+  }
+
+  /**
+   * Whether clusters lie byte by byte, and not in whole blocks. Linux 6.18 fails on streams of
+   * DEFLATE of which only the very end, without data, is on a page of its own.
+   */
+  boolean isPacked() {
+    return wide && compression != null && algorithm() != Algorithm.DEFLATE;
+  }
+
+  /** The most data of a file that one cluster has. */
+  int extentBytes() {
+    if (maxExtentBytes != 0) {
+      return maxExtentBytes;
+    }
+    return isPacked() && algorithm() != Algorithm.LZ4 ? clusterBytes : Compressor.MAX_DECODED_BYTES;
+  }
+
+  /**
+   * Whether clusters have the same count of bytes of a file each, whatever that needs, so that
+   * their index can be short; else as many as fill a cluster.
+   */
+  boolean hasEvenExtents() {
+    return isPacked() && extentBytes() <= clusterBytes;
+  }
+
+  /** Whether there is a packed inode, if there is something for it. */
+  boolean hasPacked() {
+    return fragments != Fragments.NONE || compressedDirectories;
+  }
+
+  /** Whether the last cluster of a file may lie behind its inode. */
+  boolean mayInlineTails() {
+    return inlineTails && !wide;
+  }
+
   private boolean hasConfigs() {
-    return compression != null && (isBig() || compression.algorithm() != Algorithm.LZ4);
+    return compression != null && (isBig() || wide || compression.algorithm() != Algorithm.LZ4);
   }
 
   /** The bits of the superblock's incompatible features. */
   long incompatibleFeatures() {
+    long addresses = wide ? Feature.WIDE_ADDRESSES.bit() : 0;
     if (compression == null) {
-      return 0;
+      return addresses;
     }
-    return Feature.LZ4_0PADDING.bit()
+    return addresses
+        | Feature.LZ4_0PADDING.bit()
         | (hasConfigs() ? Feature.COMPR_CFGS.bit() : 0)
-        | (inlineTails ? Feature.ZTAILPACKING.bit() : 0)
-        | (fragments != Fragments.NONE || dedupe ? Feature.FRAGMENTS.bit() : 0);
+        | (mayInlineTails() ? Feature.ZTAILPACKING.bit() : 0)
+        | (hasPacked() || dedupe ? Feature.FRAGMENTS.bit() : 0);
   }
 
   /** The superblock's field at byte 84: a bit for each algorithm, or the distance of LZ4. */
@@ -174,7 +373,8 @@ public record Encoding(
       case LZ4 -> {
         byte[] bytes = config(14);
         LittleEndian.put16(MemorySegment.ofArray(bytes), 2, dictionary);
-        LittleEndian.put16(MemorySegment.ofArray(bytes), 4, clusterBytes >>> blockBits);
+        LittleEndian.put16(
+            MemorySegment.ofArray(bytes), 4, (clusterBytes >>> blockBits) + (wide ? 1 : 0));
         yield bytes;
       }
       case MICROLZMA -> {

@@ -16,13 +16,26 @@ import dev.aquifer.image.Superblock;
  *          | nothing | superblock | compression configurations | device slots |
  * </pre>
  *
+ * <p>Nids count from where the inodes start, so that the root's is small. Where that is farther
+ * than the superblock's field for it says, they count from the start of the image.
+ *
  * @param block the size of blocks
  * @param devicesAt where the device slots are in bytes
  * @param headBytes where the head ends
+ * @param dataEndBlock the block after the data; 0 if there is no data before the inodes
  * @param metaBlock the block from which nids count
  * @param inodesAt where the first inode may be in bytes
  */
-record Frame(BlockSize block, long devicesAt, long headBytes, long metaBlock, long inodesAt) {
+record Frame(
+    BlockSize block,
+    long devicesAt,
+    long headBytes,
+    long dataEndBlock,
+    long metaBlock,
+    long inodesAt) {
+  /** The field has 32 bits, of which the readers of erofs-utils take the last for a sign. */
+  private static final long MAX_WIDE_META_BLOCK = Integer.MAX_VALUE;
+
   private static final long CONFIGS_AT = Superblock.POSITION_BYTES + Superblock.SIZE_BYTES;
 
   /** Where compression configurations are in bytes. */
@@ -33,21 +46,24 @@ record Frame(BlockSize block, long devicesAt, long headBytes, long metaBlock, lo
   /** The frame of a bootstrap. */
   static Frame bootstrap(int devices) {
     long headBytes = headBytes(0, devices);
-    return new Frame(BlockSize.USUAL, devicesAt(0), headBytes, 0, headBytes);
+    return new Frame(BlockSize.USUAL, devicesAt(0), headBytes, 0, 0, headBytes);
   }
 
   /**
    * The frame of an image with its data.
    *
-   * @param configBytes the size of the compression configurations
+   * @param devices the count of device slots
    * @param dataBlocks how many blocks of data there are
    */
-  static Frame single(BlockSize block, int configBytes, int devices, long dataBlocks) {
+  static Frame single(Encoding encoding, int devices, long dataBlocks) {
+    BlockSize block = encoding.block();
+    int configBytes = encoding.configs().length;
     long headBytes = headBytes(configBytes, devices);
-    long metaBlock = block.count(headBytes) + dataBlocks;
+    long dataEnd = block.count(headBytes) + dataBlocks;
     // Nid 0 would give a file the inode number 0, by which some programs know a deleted one.
-    long inodesAt = (metaBlock << block.bits()) + Inode.SLOT_BYTES;
-    return new Frame(block, devicesAt(configBytes), headBytes, metaBlock, inodesAt);
+    long inodesAt = (dataEnd << block.bits()) + Inode.SLOT_BYTES;
+    long metaBlock = encoding.wide() && dataEnd > MAX_WIDE_META_BLOCK ? 0 : dataEnd;
+    return new Frame(block, devicesAt(configBytes), headBytes, dataEnd, metaBlock, inodesAt);
   }
 
   private static long devicesAt(int configBytes) {
@@ -63,7 +79,7 @@ record Frame(BlockSize block, long devicesAt, long headBytes, long metaBlock, lo
 
   /** Whether data lies between the head and the inodes. */
   boolean isSingle() {
-    return metaBlock > 0;
+    return dataEndBlock > 0;
   }
 
   /** The first block of data in a single file. */
@@ -71,13 +87,23 @@ record Frame(BlockSize block, long devicesAt, long headBytes, long metaBlock, lo
     return block.count(headBytes);
   }
 
-  /** Where nids count from in bytes. */
-  long metaBytes() {
-    return metaBlock << block.bits();
+  /** Where what comes after the data starts in bytes. */
+  long dataEndBytes() {
+    return dataEndBlock << block.bits();
+  }
+
+  /** Whether nids do not count from where the inodes start. */
+  boolean isFar() {
+    return metaBlock < dataEndBlock;
   }
 
   /** Where the inode {@code nid} is in bytes. */
   long position(long nid) {
-    return metaBytes() + nid * Inode.SLOT_BYTES;
+    return (metaBlock << block.bits()) + nid * Inode.SLOT_BYTES;
+  }
+
+  /** The nid of the inode at {@code positionBytes}. */
+  long nid(long positionBytes) {
+    return (positionBytes - (metaBlock << block.bits())) / Inode.SLOT_BYTES;
   }
 }

@@ -121,20 +121,24 @@ final class ImageChecker {
   }
 
   private void checkClusters(Node node, Clusters clusters, Inode inode) throws IOException {
-    int blockBits = plan.frame().block().bits();
-    long address = clusters.firstBlock() << blockBits;
+    long address = clusters.positionBytes();
+    Extent extent = new Extent.Hole(0, 0);
     for (int i = 0; i < clusters.count(); i++) {
       long start = clusters.start(i);
-      long end = i + 1 < clusters.count() ? clusters.start(i + 1) : node.sizeBytes();
-      long stored = (long) clusters.blocks(i) << blockBits;
-      Extent extent = image.map(inode, start);
+      long end = clusters.end(i, node.sizeBytes());
+      long stored = clusters.storedBytes(i);
+      // What lies side by side as it is comes as one.
+      if (extent.fileOffsetBytes() + extent.lengthBytes() < end) {
+        extent = image.map(inode, start);
+      }
       boolean isRight =
           switch (extent) {
             case Extent.Hole _ -> false;
             case Extent.Plain plain ->
                 !clusters.isEncoded(i)
-                    && plain.lengthBytes() >= end - start
-                    && (stored == 0 || plain.addressBytes() == address);
+                    && plain.fileOffsetBytes() + plain.lengthBytes() >= end
+                    && (stored == 0
+                        || plain.addressBytes() + (start - plain.fileOffsetBytes()) == address);
             case Extent.Encoded encoded ->
                 clusters.isEncoded(i)
                     && encoded.skipBytes() == 0

@@ -3,11 +3,13 @@ package dev.aquifer.build;
 import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.Inode;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +32,7 @@ final class ImagePlan {
   /** The root's nid must fit in 16 bits. */
   static final int MAX_DEVICES = 10_000;
 
-  private static final long MAX_BLOCKS = 0xffffffffL;
+  private static final long MAX_32 = 0xffff_ffffL;
 
   private final Tree tree;
   private final List<Device> devices;
@@ -46,6 +48,7 @@ final class ImagePlan {
 
   private long epochSeconds;
   private int epochNanos;
+  private long buildSeconds;
   private long sharedXattrsAt;
   private long sharedXattrsBytes;
   private long blocks;
@@ -105,62 +108,99 @@ final class ImagePlan {
     return plan;
   }
 
-  /** The most common time, so that most inodes need not store one and can be compact. */
+  /**
+   * The most common time, so that most inodes need not store one and can be compact. With 48-bit
+   * addresses compact ones do store seconds, 32 bits after the epoch: then nanoseconds alone have
+   * to be the most common ones, and the epoch is as early as it may be.
+   */
   private void chooseEpoch() {
     if (timestamp != null) {
-      epochSeconds = timestamp.getEpochSecond();
+      buildSeconds = timestamp.getEpochSecond();
       epochNanos = timestamp.getNano();
-      return;
+    } else if (encoding.wide() && encoding.inodes() != Encoding.Inodes.COMPACT) {
+      buildSeconds = mostCommon(node -> node.stat().mtimeSeconds());
+      epochNanos = (int) mostCommon(node -> node.stat().mtimeNanos());
+    } else {
+      // Seconds in the upper 34 bits and nanoseconds below: from 1698 to 2242, enough for a choice.
+      long time = mostCommon(node -> node.stat().mtimeSeconds() << 30 | node.stat().mtimeNanos());
+      buildSeconds = time >> 30;
+      epochNanos = (int) (time & (1 << 30) - 1);
     }
-    // Seconds in the upper 34 bits and nanoseconds below: from 1698 to 2242, enough for a choice.
-    long[] times = new long[nodes.size()];
-    for (int i = 0; i < times.length; i++) {
-      FileStat stat = nodes.get(i).stat();
-      times[i] = stat.mtimeSeconds() << 30 | stat.mtimeNanos();
-    }
-    Arrays.sort(times);
-    long best = times[0];
+    epochSeconds = encoding.wide() ? Math.max(0, buildSeconds - MAX_32) : buildSeconds;
+  }
+
+  private long mostCommon(ToLongFunction<Node> value) {
+    long[] values = nodes.stream().mapToLong(value).sorted().toArray();
+    long best = values[0];
     int bestCount = 0;
-    for (int first = 0; first < times.length; ) {
+    for (int first = 0; first < values.length; ) {
       int next = first + 1;
-      while (next < times.length && times[next] == times[first]) {
+      while (next < values.length && values[next] == values[first]) {
         next++;
       }
       if (next - first > bestCount) {
-        best = times[first];
+        best = values[first];
         bestCount = next - first;
       }
       first = next;
     }
-    epochSeconds = best >> 30;
-    epochNanos = (int) (best & (1 << 30) - 1);
+    return best;
   }
 
-  private void placeInodes() {
-    sharedXattrsBytes = tree.xattrs().share();
+  private void placeInodes() throws IOException {
+    // Their ids do not reach far.
+    sharedXattrsBytes = frame.isFar() ? 0 : tree.xattrs().share();
     Slots slots = new Slots(frame.inodesAt(), block);
     for (Node node : nodes) {
       if (node instanceof Node.Directory directory) {
-        directory.sizeBytes = new DirectoryBlocks(directory, block).sizeBytes();
+        directory.sizeBytes = blocks(directory).sizeBytes();
       }
       node.isExtended = needsExtended(node);
       chooseLayout(node);
       long position = slots.place(mapOffset(node) + mapBytes(node), inlineBytes(node));
-      node.nid = (position - frame.metaBytes()) / Inode.SLOT_BYTES;
+      node.nid = frame.nid(position);
     }
     sharedXattrsAt = slots.endBytes();
     byNid = new ArrayList<>(nodes);
     byNid.sort(Comparator.comparingLong(node -> node.nid));
   }
 
-  private boolean needsExtended(Node node) {
+  /** The blocks of a directory; its nids must be known when they are written. */
+  DirectoryBlocks blocks(Node.Directory directory) {
+    return new DirectoryBlocks(directory, block, encoding.omitsDots());
+  }
+
+  private boolean needsExtended(Node node) throws IOException {
     FileStat stat = node.stat();
-    return mtimeSeconds(node) != epochSeconds
-        || mtimeNanos(node) != epochNanos
-        || stat.uid() > 0xffff
-        || stat.gid() > 0xffff
-        || node.nlink > 0xffff
-        || node.sizeBytes() > 0xffffffffL;
+    boolean isLarge =
+        stat.uid() > 0xffff
+            || stat.gid() > 0xffff
+            || node.nlink > 0xffff
+            || node.sizeBytes() > MAX_32
+            || frame.isFar();
+    return switch (encoding.inodes()) {
+      case SMALLEST -> isLarge || !hasCompactTime(node);
+      case EXTENDED -> true;
+      case COMPACT -> {
+        if (isLarge || !hasCompactTime(node)) {
+          throw new IOException(
+              "%s: owner %d:%d, %d names, %d bytes, at second %d: expected what a compact inode has room for: numbers below 65536, less than 4 GiB, a time of 1970 to 2106; or leave out force-inode-compact"
+                  .formatted(
+                      node.entry,
+                      stat.uid(),
+                      stat.gid(),
+                      node.nlink,
+                      node.sizeBytes(),
+                      mtimeSeconds(node)));
+        }
+        yield false;
+      }
+    };
+  }
+
+  private boolean hasCompactTime(Node node) {
+    long after = mtimeSeconds(node) - epochSeconds;
+    return mtimeNanos(node) == epochNanos && after >= 0 && after <= (encoding.wide() ? MAX_32 : 0);
   }
 
   private void chooseLayout(Node node) {
@@ -175,6 +215,10 @@ final class ImagePlan {
         }
       }
       case DIRECTORY, SYMBOLIC_LINK -> {
+        if (node instanceof Node.Directory && encoding.compressedDirectories()) {
+          chooseFragment(node);
+          return;
+        }
         int tail = block.tail(size);
         boolean fits = tail > 0 && headBytes(node) + tail <= block.bytes();
         node.layout = fits ? Node.Layout.FLAT_INLINE : Node.Layout.FLAT_PLAIN;
@@ -183,6 +227,35 @@ final class ImagePlan {
         }
       }
       case CHARACTER_DEVICE, BLOCK_DEVICE, FIFO, SOCKET -> node.layout = Node.Layout.FLAT_PLAIN;
+    }
+  }
+
+  /** Where a directory is among the fragments is said when they are there. */
+  private void chooseFragment(Node node) {
+    if (node.clusters == null) {
+      node.clusters = Clusters.fragmentAlone(0);
+    }
+    node.layout = FileIndex.layout(node.clusters, encoding);
+  }
+
+  /** Adds the directories to the data of the packed inode. */
+  void packDirectories(PackedData packed) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(block.bytes());
+      for (Node node : tree.nodes()) {
+        Waiting.checkInterrupt();
+        if (node instanceof Node.Directory directory) {
+          DirectoryBlocks blocks = blocks(directory);
+          long at = packed.sizeBytes();
+          for (int i = 0; i < blocks.count(); i++) {
+            long rest = directory.sizeBytes - ((long) i << block.bits());
+            MemorySegment bytes = buffer.asSlice(0, Math.min(rest, block.bytes())).fill((byte) 0);
+            blocks.write(i, bytes);
+            packed.append(bytes);
+          }
+          directory.clusters = Clusters.fragmentAlone(at);
+        }
+      }
     }
   }
 
@@ -218,7 +291,7 @@ final class ImagePlan {
   /** The length of what is at {@link #mapOffset}. */
   long mapBytes(Node node) {
     if (node.clusters != null) {
-      return new ClusterIndex(node, node.clusters, encoding).sizeBytes(mapOffset(node));
+      return FileIndex.of(node, node.clusters, encoding).sizeBytes(mapOffset(node));
     }
     return node.chunks == null ? 0 : (long) CHUNK_INDEX_BYTES * node.chunks.count();
   }
@@ -235,14 +308,14 @@ final class ImagePlan {
     for (Device device : devices) {
       all += device.blocks();
     }
-    if (all > MAX_BLOCKS) {
+    if (all > encoding.maxBlocks()) {
       throw new IOException(
           "the image would address %d blocks of %d bytes in its metadata and blobs: expected at most %d"
-              .formatted(all, block.bytes(), MAX_BLOCKS));
+              .formatted(all, block.bytes(), encoding.maxBlocks()));
     }
   }
 
-  /** The time of compact inodes in seconds since 1970. */
+  /** What the times of compact inodes count from, in seconds since 1970. */
   long epochSeconds() {
     return epochSeconds;
   }
@@ -252,14 +325,23 @@ final class ImagePlan {
     return epochNanos;
   }
 
+  /** The time of the image in seconds since 1970. */
+  long buildSeconds() {
+    return buildSeconds;
+  }
+
+  /** Whether all inodes have the time of the image. */
+  private boolean hasOneTime() {
+    return timestamp != null || encoding.inodes() == Encoding.Inodes.COMPACT;
+  }
+
   long mtimeSeconds(Node node) {
-    return timestamp == null ? node.stat().mtimeSeconds() : timestamp.getEpochSecond();
+    return hasOneTime() ? buildSeconds : node.stat().mtimeSeconds();
   }
 
   /** The rest of {@link #mtimeSeconds} in nanoseconds. */
-  @SuppressWarnings("JavaInstantGetSecondsGetNano")
   int mtimeNanos(Node node) {
-    return timestamp == null ? node.stat().mtimeNanos() : timestamp.getNano();
+    return hasOneTime() ? epochNanos : node.stat().mtimeNanos();
   }
 
   /** Whether an inode is chunk-based. */

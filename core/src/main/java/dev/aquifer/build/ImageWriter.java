@@ -17,7 +17,10 @@ import org.jspecify.annotations.Nullable;
 
 /** Writes the metadata that an {@link ImagePlan} describes, front to back. */
 final class ImageWriter {
-  private static final long NO_BLOCK = 0xffffffffL;
+  private static final long NO_BLOCK = 0xffff_ffff_ffffL;
+  private static final long MAX_32 = 0xffff_ffffL;
+  private static final int MAX_SHORT_NID = 0xffff;
+  private static final int OMITS_DOT = 0x10;
   private static final int INDEXES_AT_ONCE = 4096;
   private static final int MAX_AT_ONCE = 64 << 10;
 
@@ -104,7 +107,7 @@ final class ImageWriter {
       output.padTo(plan.frame().dataBlock() << block.bits());
       Sha256 head = output.finish();
       output.close();
-      output = new MetadataOutput(file, block, plan.frame().metaBytes());
+      output = new MetadataOutput(file, block, plan.frame().dataEndBytes());
       writeInodes();
       return both(head, output.finish());
     } finally {
@@ -151,10 +154,10 @@ final class ImageWriter {
    * <tr><td>4</td><td>4</td><td>checksum, see {@link BootstrapOutput}</td></tr>
    * <tr><td>8</td><td>4</td><td>compatible features</td></tr>
    * <tr><td>12</td><td>1</td><td>block size, as a power of two</td></tr>
-   * <tr><td>14</td><td>2</td><td>nid of the root</td></tr>
+   * <tr><td>14</td><td>2</td><td>nid of the root, or bits 32 to 47 of the count of blocks</td></tr>
    * <tr><td>16</td><td>8</td><td>count of inodes</td></tr>
-   * <tr><td>24</td><td>8</td><td>time of compact inodes in seconds</td></tr>
-   * <tr><td>32</td><td>4</td><td>its nanoseconds</td></tr>
+   * <tr><td>24</td><td>8</td><td>what the times of compact inodes count from, in seconds</td></tr>
+   * <tr><td>32</td><td>4</td><td>their nanoseconds</td></tr>
    * <tr><td>36</td><td>4</td><td>count of blocks</td></tr>
    * <tr><td>40</td><td>4</td><td>block from which nids count</td></tr>
    * <tr><td>44</td><td>4</td><td>block from which ids of shared attributes count</td></tr>
@@ -165,6 +168,9 @@ final class ImageWriter {
    * <tr><td>86</td><td>2</td><td>count of device slots</td></tr>
    * <tr><td>88</td><td>2</td><td>where they are, in units of 128 bytes</td></tr>
    * <tr><td>96</td><td>8</td><td>nid of the packed inode</td></tr>
+   * <tr><td>108</td><td>4</td><td>with 48-bit addresses: time of the image, from the epoch</td></tr>
+   * <tr><td>112</td><td>8</td><td>and the nid of the root, if the short field has no room for it or
+   * for the count of blocks</td></tr>
    * </table>
    */
   private void writeSuperblock(MemorySegment dst) {
@@ -172,11 +178,10 @@ final class ImageWriter {
     LittleEndian.put32(dst, 0, Superblock.MAGIC);
     LittleEndian.put32(dst, 8, compatibleFeatures(plan));
     LittleEndian.put8(dst, 12, block.bits());
-    LittleEndian.put16(dst, 14, Math.toIntExact(plan.tree().root().nid));
     LittleEndian.put64(dst, 16, plan.byNid().size());
     LittleEndian.put64(dst, 24, plan.epochSeconds());
     LittleEndian.put32(dst, 32, plan.epochNanos());
-    LittleEndian.put32(dst, 36, plan.blocks());
+    LittleEndian.put32(dst, 36, plan.blocks() & MAX_32);
     LittleEndian.put32(dst, 40, plan.frame().metaBlock());
     LittleEndian.put32(dst, 44, plan.sharedXattrsAt() >>> block.bits());
     putBigEndian(dst, 48, uuid.getMostSignificantBits());
@@ -190,6 +195,20 @@ final class ImageWriter {
         dst, 88, devices > 0 ? (int) (plan.frame().devicesAt() / DeviceSlot.SIZE_BYTES) : 0);
     Node packed = plan.packed();
     LittleEndian.put64(dst, 96, packed == null ? 0 : packed.nid);
+    if (plan.encoding().wide()) {
+      LittleEndian.put32(dst, 108, plan.buildSeconds() - plan.epochSeconds() & MAX_32);
+    }
+    writeRoot(dst, plan.tree().root().nid);
+  }
+
+  private void writeRoot(MemorySegment dst, long nid) {
+    boolean isShort = nid >= 0 && nid <= MAX_SHORT_NID && plan.blocks() <= MAX_32;
+    if (plan.encoding().wide() && !isShort) {
+      LittleEndian.put16(dst, 14, (int) (plan.blocks() >>> 32));
+      LittleEndian.put64(dst, 112, nid);
+    } else {
+      LittleEndian.put16(dst, 14, Math.toIntExact(nid));
+    }
   }
 
   /** The features that a reader need not know. */
@@ -252,7 +271,7 @@ final class ImageWriter {
 
   private void writeClusterIndex(Node node, Clusters clusters) throws IOException {
     int length = Math.toIntExact(plan.mapBytes(node));
-    ClusterIndex index = new ClusterIndex(node, clusters, plan.encoding());
+    FileIndex index = FileIndex.of(node, clusters, plan.encoding());
     if (length <= MAX_AT_ONCE) {
       index.write(output.next(length), ImagePlan.mapOffset(node));
       return;
@@ -274,11 +293,13 @@ final class ImageWriter {
    * <table>
    * <caption>compact inode, little endian</caption>
    * <tr><th>offset</th><th>width</th><th>field</th></tr>
-   * <tr><td>0</td><td>2</td><td>format: bit 0 extended, bits 1 to 3 layout</td></tr>
+   * <tr><td>0</td><td>2</td><td>format: bit 0 extended, bits 1 to 3 layout, bit 4 of a directory: no
+   * entry for itself</td></tr>
    * <tr><td>2</td><td>2</td><td>xattr icount</td></tr>
    * <tr><td>4</td><td>2</td><td>mode</td></tr>
    * <tr><td>6</td><td>2</td><td>nlink</td></tr>
    * <tr><td>8</td><td>4</td><td>size</td></tr>
+   * <tr><td>12</td><td>4</td><td>mtime, from the epoch</td></tr>
    * <tr><td>16</td><td>4</td><td>start block, device number or chunk format</td></tr>
    * <tr><td>20</td><td>4</td><td>serial number</td></tr>
    * <tr><td>24</td><td>2</td><td>uid</td></tr>
@@ -290,6 +311,7 @@ final class ImageWriter {
     writeCommon(node, dst);
     LittleEndian.put16(dst, 6, node.nlink);
     LittleEndian.put32(dst, 8, node.sizeBytes());
+    LittleEndian.put32(dst, 12, plan.mtimeSeconds(node) - plan.epochSeconds());
     LittleEndian.put16(dst, 24, (int) stat.uid());
     LittleEndian.put16(dst, 26, (int) stat.gid());
   }
@@ -300,6 +322,7 @@ final class ImageWriter {
    * <table>
    * <caption>extended inode, little endian; the first fields are those of the compact one</caption>
    * <tr><th>offset</th><th>width</th><th>field</th></tr>
+   * <tr><td>6</td><td>2</td><td>with 48-bit addresses: bits 32 to 47 of the start block</td></tr>
    * <tr><td>8</td><td>8</td><td>size</td></tr>
    * <tr><td>16</td><td>4</td><td>start block, device number or chunk format</td></tr>
    * <tr><td>20</td><td>4</td><td>serial number</td></tr>
@@ -313,6 +336,9 @@ final class ImageWriter {
   private void writeExtended(Node node, MemorySegment dst) {
     FileStat stat = node.stat();
     writeCommon(node, dst);
+    if (plan.encoding().wide()) {
+      LittleEndian.put16(dst, 6, (int) (union(node) >>> 32));
+    }
     LittleEndian.put64(dst, 8, node.sizeBytes());
     LittleEndian.put32(dst, 24, stat.uid());
     LittleEndian.put32(dst, 28, stat.gid());
@@ -322,10 +348,12 @@ final class ImageWriter {
   }
 
   private void writeCommon(Node node, MemorySegment dst) {
-    LittleEndian.put16(dst, 0, (node.isExtended ? 1 : 0) | node.layout.number << 1);
+    boolean omitsDot = plan.encoding().omitsDots() && node instanceof Node.Directory;
+    LittleEndian.put16(
+        dst, 0, (node.isExtended ? 1 : 0) | node.layout.number << 1 | (omitsDot ? OMITS_DOT : 0));
     LittleEndian.put16(dst, 2, node.xattrs.icount());
     LittleEndian.put16(dst, 4, node.stat().mode());
-    LittleEndian.put32(dst, 16, union(node));
+    LittleEndian.put32(dst, 16, union(node) & MAX_32);
     LittleEndian.put32(dst, 20, serial);
   }
 
@@ -334,10 +362,12 @@ final class ImageWriter {
       return node.stat().rdev();
     }
     if (node.chunks != null) {
-      return node.chunks.chunkBits() - (long) block.bits() | DataLayout.ChunkBased.INDEXES;
+      return node.chunks.chunkBits() - (long) block.bits()
+          | DataLayout.ChunkBased.INDEXES
+          | (plan.encoding().wide() ? DataLayout.ChunkBased.WIDE_ADDRESSES : 0);
     }
     if (node.clusters != null) {
-      return node.clusters.blocks();
+      return block.count(node.clusters.storedBytes());
     }
     if (node.startBlock != Node.NOWHERE) {
       return node.startBlock;
@@ -346,7 +376,7 @@ final class ImageWriter {
   }
 
   /**
-   * A chunk index: upper half of a 48-bit block u16 (unused), device u16, block u32. A hole has a
+   * A chunk index: with 48-bit addresses their upper bits u16, device u16, block u32. A hole has a
    * block of all ones.
    */
   private void writeChunkIndexes(ChunkMap chunks) throws IOException {
@@ -356,12 +386,13 @@ final class ImageWriter {
       for (int i = 0; i < count; i++) {
         long at = (long) i * DataLayout.ChunkBased.INDEX_BYTES;
         long address = chunks.address(first + i);
-        if (address == ChunkMap.HOLE) {
-          LittleEndian.put32(dst, at + 4, NO_BLOCK);
-        } else {
-          LittleEndian.put16(dst, at + 2, deviceOfBlob[ChunkMap.blob(address)]);
-          LittleEndian.put32(dst, at + 4, ChunkMap.block(address));
+        boolean isHole = address == ChunkMap.HOLE;
+        long start = isHole ? NO_BLOCK : ChunkMap.block(address);
+        if (plan.encoding().wide()) {
+          LittleEndian.put16(dst, at, (int) (start >>> 32));
         }
+        LittleEndian.put16(dst, at + 2, isHole ? 0 : deviceOfBlob[ChunkMap.blob(address)]);
+        LittleEndian.put32(dst, at + 4, start & MAX_32);
       }
     }
   }
@@ -373,7 +404,7 @@ final class ImageWriter {
     }
     MemorySegment dst = output.next(length);
     if (node instanceof Node.Directory directory) {
-      DirectoryBlocks blocks = new DirectoryBlocks(directory, block);
+      DirectoryBlocks blocks = plan.blocks(directory);
       blocks.write(blocks.count() - 1, dst);
     } else if (spool != null) {
       spool.read(inlineAt(node), length, dst, 0);
@@ -393,7 +424,7 @@ final class ImageWriter {
   /** The blocks of a directory or link, but for what is inline. */
   private void writeBlocks(Node node) throws IOException {
     if (node instanceof Node.Directory directory) {
-      DirectoryBlocks blocks = new DirectoryBlocks(directory, block);
+      DirectoryBlocks blocks = plan.blocks(directory);
       for (int i = 0; i < plan.flatBlocks(node); i++) {
         blocks.write(i, output.next(block.bytes()));
       }

@@ -43,7 +43,7 @@ final class LclusterCursor {
     this.isBig = isBig;
     this.sizeBytes = sizeBytes;
     this.last = sizeBytes - 1 >>> bits;
-    this.nextBlock = Math.max(clusters.firstBlock(), 0);
+    this.nextBlock = Math.max(clusters.positionBytes(), 0) >>> bits;
   }
 
   /** How many logical clusters there are. */
@@ -57,7 +57,7 @@ final class LclusterCursor {
     if (at + 1 < clusters.count() && clusters.start(at + 1) >>> bits == number) {
       at++;
       block = nextBlock;
-      nextBlock += clusters.blocks(at);
+      nextBlock += clusters.storedBytes(at) >>> bits;
     }
   }
 
@@ -116,7 +116,7 @@ final class LclusterCursor {
   int back() {
     long distance = number - headNumber();
     return isBig && distance == 1
-        ? BLOCK_COUNT | clusters.blocks(at)
+        ? BLOCK_COUNT | clusters.storedBytes(at) >>> bits
         : (int) Math.min(distance, MAX_DISTANCE);
   }
 

@@ -47,6 +47,8 @@ class Node {
     FLAT_PLAIN(0),
     /** Clusters, with 8 bytes of index for each block of the file. */
     COMPRESSED_FULL(1),
+    /** Clusters, with 4 to 32 bytes of index for each. */
+    COMPRESSED_EXTENTS(1),
     /** Whole blocks elsewhere, and the rest right after the inode. */
     FLAT_INLINE(2),
     /** Clusters, with 2 to 4 bytes of index for each block of the file. */
@@ -77,6 +79,20 @@ class Node {
   /** Length of the data that the image keeps in bytes. */
   long sizeBytes() {
     return stat().isRegular() ? stat().sizeBytes() : 0;
+  }
+
+  /** The packed inode, whose data grows while an image is built. */
+  static final class Packed extends Node {
+    long sizeBytes;
+
+    Packed(SourceEntry entry) {
+      super(entry);
+    }
+
+    @Override
+    long sizeBytes() {
+      return sizeBytes;
+    }
   }
 
   /** A symbolic link. Some file systems give it another size than its target has. */

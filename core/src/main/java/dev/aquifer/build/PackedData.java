@@ -9,19 +9,34 @@ import java.nio.file.Path;
 
 /**
  * The data of the packed inode: ends of files, and whole files, one after the other, equal ones
- * once. A temporary file until it is encoded. Appended to by one thread, then read by many.
+ * once; and directories. A temporary file until it is encoded. Appended to by one thread, then read
+ * by many.
  */
 final class PackedData implements Batch.Source, Closeable {
   private static final int REGULAR = 0100644;
 
   private final OutputFile file;
-  private final Node like;
+  private final Node.Packed node;
   private final DigestIndex known = new DigestIndex();
-  private long sizeBytes;
 
   private PackedData(OutputFile file, Node like) {
     this.file = file;
-    this.like = like;
+    FileStat stat = like.stat();
+    this.node =
+        new Node.Packed(
+            SourceEntry.root(
+                new FileStat(
+                    REGULAR,
+                    stat.uid(),
+                    stat.gid(),
+                    0,
+                    stat.mtimeSeconds(),
+                    stat.mtimeNanos(),
+                    0,
+                    0,
+                    0,
+                    1,
+                    0)));
   }
 
   /**
@@ -34,7 +49,7 @@ final class PackedData implements Batch.Source, Closeable {
   }
 
   long sizeBytes() {
-    return sizeBytes;
+    return node.sizeBytes;
   }
 
   /** Returns where {@code bytes} are, whose digest is at {@code index} of {@code digests}. */
@@ -43,30 +58,22 @@ final class PackedData implements Batch.Source, Closeable {
     if (found != DigestIndex.ABSENT) {
       return found;
     }
-    long at = sizeBytes;
-    file.write(at, bytes);
-    sizeBytes += bytes.byteSize();
+    long at = append(bytes);
     known.put(digests, index, at);
     return at;
   }
 
-  /** Ends adding; returns the packed inode, whose data is yet to be placed. */
-  Node finish() {
-    FileStat stat = like.stat();
-    return new Node(
-        SourceEntry.root(
-            new FileStat(
-                REGULAR,
-                stat.uid(),
-                stat.gid(),
-                sizeBytes,
-                stat.mtimeSeconds(),
-                stat.mtimeNanos(),
-                0,
-                0,
-                0,
-                1,
-                0)));
+  /** Returns where {@code bytes} are. */
+  long append(MemorySegment bytes) throws IOException {
+    long at = node.sizeBytes;
+    file.write(at, bytes);
+    node.sizeBytes += bytes.byteSize();
+    return at;
+  }
+
+  /** The packed inode; its data is placed by who encodes it. */
+  Node.Packed node() {
+    return node;
   }
 
   /** Opens the data, whatever entry is asked for. */

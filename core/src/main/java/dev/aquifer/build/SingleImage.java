@@ -19,18 +19,21 @@ public final class SingleImage {
   private final BuildOptions options;
   private final Elsewhere elsewhere;
   private final NewFile target;
+  private final long gapBlocks;
 
   private SingleImage(
       SourceTree source,
       Encoding encoding,
       BuildOptions options,
       Elsewhere elsewhere,
-      NewFile target) {
+      NewFile target,
+      long gapBlocks) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
     this.elsewhere = elsewhere;
     this.target = target;
+    this.gapBlocks = gapBlocks;
   }
 
   /**
@@ -75,9 +78,21 @@ public final class SingleImage {
   static Result build(
       SourceTree tree, Path output, Encoding encoding, BuildOptions options, Elsewhere elsewhere)
       throws IOException {
+    return build(tree, output, encoding, options, elsewhere, 0);
+  }
+
+  /** As the others, with a hole of {@code gapBlocks} blocks before the data. */
+  static Result build(
+      SourceTree tree,
+      Path output,
+      Encoding encoding,
+      BuildOptions options,
+      Elsewhere elsewhere,
+      long gapBlocks)
+      throws IOException {
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, elsewhere, target).build(start);
+      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks).build(start);
     }
   }
 
@@ -89,9 +104,7 @@ public final class SingleImage {
       place(tree);
       long dataNanos = System.nanoTime();
       try (PackedData packed =
-          encoding.fragments() == Encoding.Fragments.NONE
-              ? null
-              : PackedData.create(target.scratch("packed"), tree.root())) {
+          encoding.hasPacked() ? PackedData.create(target.scratch("packed"), tree.root()) : null) {
         Data data = encode(tree, spool, packed);
         long metadataNanos = System.nanoTime();
         ImagePlan plan =
@@ -109,7 +122,7 @@ public final class SingleImage {
         return new Result(
             plan.blocks() << encoding.block().bits(),
             data.sourceBytes,
-            data.frame.metaBytes() - (data.frame.dataBlock() << encoding.block().bits()),
+            data.frame.dataEndBytes() - (data.frame.dataBlock() << encoding.block().bits()),
             packed == null ? 0 : packed.sizeBytes(),
             elsewhere.devices().stream().map(Device::tag).toList(),
             tree.counts(),
@@ -135,9 +148,8 @@ public final class SingleImage {
   private record Data(long sourceBytes, Frame frame, @Nullable Node packedNode, Sha256 digest) {}
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
-    int configBytes = encoding.configs().length;
     int devices = elsewhere.devices().size();
-    long firstBlock = Frame.single(encoding.block(), configBytes, devices, 0).dataBlock();
+    long firstBlock = Frame.single(encoding, devices, 0).dataBlock();
     WorkerPool pool = WorkerPool.start(options.threads());
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
     Arena arena = Arena.ofShared();
@@ -150,21 +162,36 @@ public final class SingleImage {
             options.threads(),
             arena,
             target.file(),
-            firstBlock,
+            firstBlock + gapBlocks,
             packed);
     try {
       encoder.run(tree, options.progress());
+      if (packed != null && encoding.compressedDirectories()) {
+        packDirectories(
+            tree, packed, Frame.single(encoding, devices, encoder.endBlock() - firstBlock));
+      }
       Node packedNode = encoder.runPacked();
-      return new Data(
-          encoder.sourceBytes(),
-          Frame.single(encoding.block(), configBytes, devices, encoder.endBlock() - firstBlock),
-          packedNode,
-          encoder.digest());
+      Frame frame = Frame.single(encoding, devices, encoder.endBlock() - firstBlock);
+      if (encoding.compressedDirectories() && frame.isFar()) {
+        throw new IOException(
+            "an image of more than %d blocks of %d bytes with compressed directories: expected fewer, larger blocks, or no --zD"
+                .formatted(Integer.MAX_VALUE, encoding.block().bytes()));
+      }
+      return new Data(encoder.sourceBytes(), frame, packedNode, encoder.digest());
     } finally {
       pool.end();
       encoder.close();
       arena.close();
     }
+  }
+
+  /**
+   * Makes directories fragments. Nids count from the inodes' start, wherever that will be, so they
+   * are the same in this plan, which is for them alone, and in that of the image.
+   */
+  private void packDirectories(Tree tree, PackedData packed, Frame frame) throws IOException {
+    ImagePlan.of(tree, elsewhere.devices(), options.timestamp(), frame, encoding, packed.node())
+        .packDirectories(packed);
   }
 
   private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {

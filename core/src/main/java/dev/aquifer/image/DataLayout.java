@@ -49,6 +49,9 @@ public sealed interface DataLayout {
     /** The bit of the chunk format that says that there are indexes. */
     public static final int INDEXES = 0x20;
 
+    /** The bit of the chunk format that says that addresses have 48 bits. */
+    public static final int WIDE_ADDRESSES = 0x40;
+
     /** The size of an index. */
     public static final int INDEX_BYTES = 8;
 

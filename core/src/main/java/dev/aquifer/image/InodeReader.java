@@ -45,7 +45,6 @@ final class InodeReader {
   private static final int CHUNK_BASED = 4;
 
   private static final int CHUNK_BITS_MASK = 0x1f;
-  private static final int CHUNK_48BIT = 0x40;
   private static final int CHUNK_KNOWN = 0x7f;
 
   private static final long ONES_32 = 0xffff_ffffL;
@@ -189,7 +188,7 @@ final class InodeReader {
     return new DataLayout.ChunkBased(
         superblock.blockBits() + (format & CHUNK_BITS_MASK),
         hasIndexes,
-        (format & CHUNK_48BIT) != 0,
+        (format & DataLayout.ChunkBased.WIDE_ADDRESSES) != 0,
         alignUp(
             bodyEnd,
             hasIndexes

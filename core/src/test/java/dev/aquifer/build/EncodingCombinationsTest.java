@@ -34,7 +34,7 @@ public final class EncodingCombinationsTest {
   public static Encoding encoding(Random random, int maxBlockBits) {
     int bits = random.nextInt(BlockSize.MIN_BITS, maxBlockBits + 1);
     if (random.nextInt(8) == 0) {
-      return Encoding.plain().withBlockBits(bits);
+      return withForms(random, Encoding.plain().withBlockBits(bits));
     }
     String[] names = random.nextInt(4) == 0 ? SLOW : FAST;
     Encoding encoding =
@@ -45,11 +45,28 @@ public final class EncodingCombinationsTest {
     int clusterBits = random.nextInt(8) == 0 ? MAX_CLUSTER_BITS : random.nextInt(bits, MAX_BITS);
     int blocks = 1 << clusterBits - bits;
     if (encoding.compression().algorithm() == Algorithm.LZ4) {
-      blocks = Math.min(blocks, 256);
+      blocks = Math.min(blocks, 255);
     }
     // Not only powers of two.
     blocks -= blocks > 2 && random.nextBoolean() ? random.nextInt(blocks / 2) : 0;
-    return random.nextBoolean() ? encoding : encoding.withClusterBytes(blocks << bits);
+    if (random.nextBoolean()) {
+      encoding = encoding.withClusterBytes(blocks << bits);
+    }
+    encoding = withForms(random, encoding.withFullIndexes(random.nextInt(4) == 0));
+    encoding = encoding.withCompressedDirectories(random.nextInt(4) == 0);
+    if (random.nextInt(4) == 0) {
+      int most = Math.max(2 * encoding.clusterBytes(), 1 << bits + 1);
+      encoding = encoding.withMaxExtentBytes(random.nextInt(1 << bits, most));
+    }
+    return encoding;
+  }
+
+  private static Encoding withForms(Random random, Encoding encoding) {
+    return encoding
+        .withWide(!encoding.fullIndexes() && random.nextBoolean())
+        .withoutDots(!encoding.fullIndexes() && random.nextInt(4) == 0)
+        .withInlineData(random.nextInt(4) != 0)
+        .withInodes(random.nextInt(4) == 0 ? Encoding.Inodes.EXTENDED : Encoding.Inodes.SMALLEST);
   }
 
   /** A tree for {@code encoding}; about one of 16 has a file of several parts. */

@@ -6,6 +6,8 @@ import dev.aquifer.codec.Compression;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.testing.Requires;
+import dev.aquifer.tool.Checker;
+import dev.aquifer.tool.Finding;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -56,7 +58,58 @@ public final class SingleImageTest {
               .withInlineTails(true)
               .withFragments(Encoding.Fragments.TAILS));
     }
+    addWide(all);
+    addForms(all);
+    addCompressedDirectories(all);
     return all.stream();
+  }
+
+  /** Addresses of 48 bits, and extents that lie byte by byte. */
+  private static void addWide(List<Encoding> all) {
+    Encoding plain = Encoding.plain().withWide(true);
+    all.add(plain);
+    all.add(plain.withBlockBits(9));
+    all.add(plain.withoutDots(true));
+    for (String name : new String[] {"lz4", "lz4hc,level=9", "zstd", "deflate", "lzma,level=1"}) {
+      Encoding wide = Encoding.compressed(Compression.parse(name)).withWide(true);
+      Encoding large = wide.withClusterBytes(64 << 10);
+      all.add(wide);
+      all.add(large);
+      all.add(large.withMaxExtentBytes(16 << 10));
+      all.add(large.withMaxExtentBytes(200_000));
+      all.add(wide.withFragments(Encoding.Fragments.TAILS));
+      all.add(large.withFragments(Encoding.Fragments.ALL));
+      all.add(large.withDedupe(true).withInlineTails(true));
+      all.add(wide.withBlockBits(9).withFragments(Encoding.Fragments.TAILS));
+    }
+    Encoding zstd = Encoding.compressed(Compression.parse("zstd")).withWide(true);
+    all.add(zstd.withBlockBits(16));
+    // Not a power of two: extents that are not even.
+    all.add(zstd.withClusterBytes(20 << 10));
+    all.add(zstd.withClusterBytes(1 << 20));
+  }
+
+  private static void addCompressedDirectories(List<Encoding> all) {
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4")).withCompressedDirectories(true);
+    all.add(lz4);
+    all.add(lz4.withBlockBits(9).withWide(true).withoutDots(true));
+    all.add(lz4.withInlineTails(true).withFragments(Encoding.Fragments.TAILS));
+    all.add(zstd().withCompressedDirectories(true).withClusterBytes(64 << 10).withWide(true));
+  }
+
+  /** Indexes and inodes in other forms than the shortest. */
+  private static void addForms(List<Encoding> all) {
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4"));
+    Encoding large = lz4.withClusterBytes(64 << 10);
+    all.add(lz4.withFullIndexes(true));
+    all.add(large.withFullIndexes(true).withInlineTails(true));
+    all.add(large.withFullIndexes(true).withFragments(Encoding.Fragments.TAILS));
+    all.add(large.withMaxExtentBytes(100_000));
+    all.add(lz4.withMaxExtentBytes(4096).withInlineTails(true));
+    all.add(Encoding.plain().withInlineData(false));
+    all.add(lz4.withInlineData(false).withDedupe(true));
+    all.add(Encoding.plain().withInodes(Encoding.Inodes.EXTENDED));
+    all.add(large.withInodes(Encoding.Inodes.EXTENDED).withWide(true));
   }
 
   /** Files of many sizes that compress more or less, or not at all, and equal ones. */
@@ -109,7 +162,11 @@ public final class SingleImageTest {
     Path image = temp.resolve("image");
     SingleImage.build(tree, image, encoding, BuildOptions.defaults());
     try (FileSource source = FileSource.open(image)) {
-      assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
+      Image found = Image.open(source);
+      assertThat(TreeDigest.of(ImageTree.of(found))).isEqualTo(TreeDigest.of(tree));
+      List<Finding> findings = new ArrayList<>();
+      Checker.check(found, false, findings::add, bytes -> {});
+      assertThat(findings).isEmpty();
     }
   }
 
@@ -175,6 +232,77 @@ public final class SingleImageTest {
         assertThat(found.lookup("/" + name).sizeBytes()).isEqualTo(tree.at(name).sizeBytes);
       }
     }
+  }
+
+  @Test
+  void addressesBeyond32Bits() throws Exception {
+    for (Encoding encoding : List.of(Encoding.plain(), zstd(), zstd().withDedupe(true))) {
+      MemoryTree tree = files(6);
+      Path image = temp.resolve("image");
+      buildFar(tree, image, encoding.withBlockBits(9).withWide(true));
+      try (FileSource source = FileSource.open(image)) {
+        Image found = Image.open(source);
+        assertThat(found.superblock().blocks()).isGreaterThan(1L << 32);
+        assertThat(TreeDigest.of(ImageTree.of(found))).isEqualTo(TreeDigest.of(tree));
+      }
+      Files.delete(image);
+    }
+  }
+
+  /** An image with a hole of 2 TiB before its data. */
+  public static void buildFar(SourceTree tree, Path image, Encoding encoding) throws Exception {
+    long gapBlocks = 1L << 41 - encoding.blockBits();
+    SingleImage.build(tree, image, encoding, BuildOptions.defaults(), Elsewhere.NOTHING, gapBlocks);
+  }
+
+  private static Encoding zstd() {
+    return Encoding.compressed(Compression.parse("zstd"));
+  }
+
+  @Test
+  void refusesWhat32BitsDoNotAddress() {
+    Encoding encoding = Encoding.plain().withBlockBits(9);
+    org.assertj.core.api.Assertions.assertThatThrownBy(
+            () -> buildFar(files(6), temp.resolve("image"), encoding))
+        .hasMessageContaining("more than 4294967295 blocks of 512 bytes");
+  }
+
+  @Test
+  void compactInodesHaveOneTime() throws Exception {
+    Encoding encoding = Encoding.plain().withInodes(Encoding.Inodes.COMPACT);
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", new byte[] {1}).mtime(5, 6);
+    tree.file("b", new byte[] {1}).mtime(5, 6);
+    tree.file("c", new byte[] {1}).mtime(7, 8);
+    Path image = temp.resolve("image");
+    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    try (FileSource source = FileSource.open(image)) {
+      assertThat(Image.open(source).lookup("/c").mtimeSeconds()).isEqualTo(5);
+      assertThat(Image.open(source).lookup("/c").mtimeNanos()).isEqualTo(6);
+    }
+    tree.file("d", new byte[] {1}).owner(70_000, 1);
+    org.assertj.core.api.Assertions.assertThatThrownBy(
+            () -> SingleImage.build(tree, image, encoding, BuildOptions.defaults().withForce(true)))
+        .hasMessageStartingWith("/d: owner 70000:1");
+  }
+
+  @Test
+  void withWideAddressesMostInodesAreCompactWhateverTheirTime() throws Exception {
+    MemoryTree tree = new MemoryTree();
+    for (int i = 0; i < 1000; i++) {
+      tree.file("f" + i, new byte[0]).mtime(1_700_000_000 + i, 0);
+    }
+    tree.file("before 1970", new byte[0]).mtime(-1, 0);
+    tree.file("after 2106", new byte[0]).mtime(1L << 33, 0);
+    tree.file("nanoseconds", new byte[0]).mtime(1_700_000_000, 7);
+    Path narrow = temp.resolve("narrow");
+    Path wide = temp.resolve("wide");
+    SingleImage.build(tree, narrow, Encoding.plain(), BuildOptions.defaults());
+    SingleImage.build(tree, wide, Encoding.plain().withWide(true), BuildOptions.defaults());
+    try (FileSource source = FileSource.open(wide)) {
+      assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
+    }
+    assertThat(Files.size(narrow) - Files.size(wide)).isBetween(28_000L, 36_000L);
   }
 
   @Test

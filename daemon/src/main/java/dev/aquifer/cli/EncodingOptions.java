@@ -11,10 +11,24 @@ import picocli.CommandLine.Option;
 final class EncodingOptions {
   private static final int TAR_BLOCK_BYTES = 512;
 
+  private static final List<String> NAMES =
+      List.of(
+          "ztailpacking",
+          "fragments",
+          "all-fragments",
+          "dedupe",
+          "48bit",
+          "dot-omitted",
+          "legacy-compress",
+          "inline_data",
+          "noinline_data",
+          "force-inode-compact",
+          "force-inode-extended");
+
   @Option(
       names = "--single",
       description =
-          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next four options means it, too.")
+          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next six options means it, too.")
   boolean single;
 
   @Option(
@@ -41,8 +55,23 @@ final class EncodingOptions {
       names = "-E",
       paramLabel = "NAME[,NAME...]",
       description =
-          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments.")
+          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments; 48bit: address 2^48 blocks, and store clusters byte by byte (Linux 6.15); dot-omitted: 48bit, and no entries for \".\"; legacy-compress: indexes with 8 bytes for each block; noinline_data: no ends of files behind their inodes; force-inode-compact, force-inode-extended: inodes of 32 bytes, with one time for all, or of 64. ^NAME takes one back.")
   List<String> extended = new ArrayList<>();
+
+  @Option(
+      names = "--max-extent-bytes",
+      paramLabel = "BYTES",
+      description =
+          "The most data that one cluster may have, at least a block. Default: as much as fits; with 48bit and other algorithms than LZ4 as large as a cluster.")
+  @Nullable Integer maxExtentBytes;
+
+  @Option(
+      names = {"--zD", "--zD=1"},
+      description = "Compress directories, too, together with fragments. --zD=0 takes it back.")
+  boolean compressedDirectories;
+
+  @Option(names = "--zD=0", hidden = true, description = "Leave directories as they are.")
+  boolean plainDirectories;
 
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
@@ -50,6 +79,8 @@ final class EncodingOptions {
         || compression != null
         || clusterBytes != null
         || blockBytes != null
+        || maxExtentBytes != null
+        || compressesDirectories()
         || !extended.isEmpty();
   }
 
@@ -58,7 +89,13 @@ final class EncodingOptions {
     return compression != null
         || clusterBytes != null
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
+        || maxExtentBytes != null
+        || compressesDirectories()
         || !extended.isEmpty();
+  }
+
+  private boolean compressesDirectories() {
+    return compressedDirectories && !plainDirectories;
   }
 
   /**
@@ -77,6 +114,10 @@ final class EncodingOptions {
     if (clusterBytes != null) {
       encoding = encoding.withClusterBytes(clusterBytes);
     }
+    if (maxExtentBytes != null) {
+      encoding = encoding.withMaxExtentBytes(maxExtentBytes);
+    }
+    encoding = encoding.withCompressedDirectories(compressesDirectories());
     for (String names : extended) {
       for (String name : names.split(",", -1)) {
         encoding = with(encoding, name);
@@ -93,15 +134,33 @@ final class EncodingOptions {
     return Integer.numberOfTrailingZeros(bytes);
   }
 
-  private static Encoding with(Encoding encoding, String name) {
+  private static Encoding with(Encoding encoding, String text) {
+    boolean isWanted = !text.startsWith("^");
+    String name = isWanted ? text : text.substring(1);
     return switch (name) {
-      case "ztailpacking" -> encoding.withInlineTails(true);
-      case "fragments" -> encoding.withFragments(Encoding.Fragments.TAILS);
-      case "dedupe" -> encoding.withDedupe(true);
-      case "all-fragments" -> encoding.withFragments(Encoding.Fragments.ALL);
+      case "ztailpacking" -> encoding.withInlineTails(isWanted);
+      case "fragments" -> encoding.withFragments(fragments(isWanted, Encoding.Fragments.TAILS));
+      case "dedupe" -> encoding.withDedupe(isWanted);
+      case "all-fragments" -> encoding.withFragments(fragments(isWanted, Encoding.Fragments.ALL));
+      case "48bit" -> encoding.withWide(isWanted);
+      case "dot-omitted" -> encoding.withoutDots(isWanted);
+      case "legacy-compress" -> encoding.withFullIndexes(isWanted);
+      case "inline_data" -> encoding.withInlineData(isWanted);
+      case "noinline_data" -> encoding.withInlineData(!isWanted);
+      case "force-inode-compact" -> encoding.withInodes(inodes(isWanted, Encoding.Inodes.COMPACT));
+      case "force-inode-extended" ->
+          encoding.withInodes(inodes(isWanted, Encoding.Inodes.EXTENDED));
       default ->
           throw new IllegalArgumentException(
-              "-E %s: expected ztailpacking, fragments, all-fragments or dedupe".formatted(name));
+              "-E %s: expected one of %s".formatted(text, String.join(", ", NAMES)));
     };
+  }
+
+  private static Encoding.Fragments fragments(boolean isWanted, Encoding.Fragments value) {
+    return isWanted ? value : Encoding.Fragments.NONE;
+  }
+
+  private static Encoding.Inodes inodes(boolean isWanted, Encoding.Inodes value) {
+    return isWanted ? value : Encoding.Inodes.SMALLEST;
   }
 }

@@ -8,12 +8,14 @@ import dev.aquifer.build.MemoryTree;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SingleImageTest;
 import dev.aquifer.build.TreeDigest;
+import dev.aquifer.codec.Compression;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,6 +35,22 @@ class BuiltImageKernelTest {
   @ParameterizedTest
   @MethodSource("encodings")
   void showsWhatWentIn(Encoding encoding) throws Exception {
+    Path image = temp.resolve("image");
+    MemoryTree tree = tree();
+    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    isShown(tree, image);
+  }
+
+  @Test
+  void showsWhatIsBeyond32Bits() throws Exception {
+    Path image = temp.resolve("image");
+    MemoryTree tree = tree();
+    Encoding zstd = Encoding.compressed(Compression.parse("zstd"));
+    SingleImageTest.buildFar(tree, image, zstd.withBlockBits(9).withWide(true));
+    isShown(tree, image);
+  }
+
+  private static MemoryTree tree() {
     MemoryTree tree = SingleImageTest.files(5);
     tree.remove("hole");
     // The kernel checks what these two say, and here they are noise.
@@ -40,8 +58,10 @@ class BuiltImageKernelTest {
     tree.at("x4").xattrs.removeLast();
     tree.at("x4").xattrs.removeLast();
     tree.sparse("holes", 1L << 30).data(1 << 20, new byte[] {1}).data(700 << 20, new byte[] {2});
-    Path image = temp.resolve("image");
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    return tree;
+  }
+
+  private void isShown(MemoryTree tree, Path image) throws Exception {
     Path target = Files.createDirectory(temp.resolve("mnt"));
     run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
     try (LinuxTree seen = LinuxTree.open(target)) {
