@@ -207,7 +207,7 @@ class CheckerTest {
     long file = inode("small").positionBytes();
 
     finds(patched().u16(file + 4, 0), Finding.Kind.INODE, "/small", "no type of file");
-    finds(patched().u16(file + 2, 1), Finding.Kind.INODE, "/small", "i_xattr_icount 1");
+    finds(patched().u16(file + 2, 1), Finding.Kind.XATTR, "/dir/hard", "i_xattr_icount 1");
     finds(patched().u8(entry("dir", "hard") + 10, 2), Finding.Kind.INODE, "/dir/hard", "says");
   }
 
