@@ -39,7 +39,7 @@ final class DiffCommand extends Command {
       paramLabel = "WHAT",
       split = ",",
       description =
-          "What does not count, with commas: mode, uid, gid, nlink, mtime, rdev, target, size, data, xattrs, only.")
+          "What does not count, with commas: type, mode, uid, gid, nlink, mtime, rdev, target, size, data, xattrs, only.")
   Set<String> ignored = Set.of();
 
   @Option(names = "--json", description = "Print each difference as a JSON object in one line.")
