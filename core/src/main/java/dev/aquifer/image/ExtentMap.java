@@ -164,10 +164,14 @@ final class ExtentMap {
       case ENCODED -> addEncoded(cluster, (int) skip, offset, length);
       case FRAGMENT -> {
         long size = volume.packed(inode).sizeBytes();
-        if (cluster.addressBytes() > size - cluster.lengthBytes()) {
+        if (cluster.addressBytes() < 0 || cluster.addressBytes() > size - cluster.lengthBytes()) {
           throw new CorruptDataException(
-              "%s: %d bytes of its data are at byte %d of the packed inode, which has %d"
-                  .formatted(place(), cluster.lengthBytes(), cluster.addressBytes(), size));
+              "%s: %d bytes of its data are at byte %s of the packed inode, which has %d"
+                  .formatted(
+                      place(),
+                      cluster.lengthBytes(),
+                      Long.toUnsignedString(cluster.addressBytes()),
+                      size));
         }
         append(new Extent.Fragment(offset, length, cluster.addressBytes() + skip));
       }
@@ -195,7 +199,8 @@ final class ExtentMap {
     long blockSize = 1L << blockBits;
     long inBlock = cluster.startBytes() & blockSize - 1;
     long atEnd = blockSize - inBlock;
-    long turn = Math.min(cluster.startBytes() + atEnd, cluster.endBytes());
+    // Not the smaller of two ends: one of them may be beyond 2^63.
+    long turn = cluster.startBytes() + Math.min(atEnd, cluster.lengthBytes());
     // An inline one may be shorter than a block.
     long endPart = Math.max(cluster.storedBytes(), blockSize) - blockSize + inBlock;
     if (endPart + (turn - cluster.startBytes()) > cluster.storedBytes()) {

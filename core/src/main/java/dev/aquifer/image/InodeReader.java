@@ -92,7 +92,8 @@ final class InodeReader {
     if (type == null) {
       throw corrupt("mode 0%o is of no type of file".formatted(mode));
     }
-    int xattrSize = xattrSize();
+    int xattrCount = LittleEndian.u16(raw, 2);
+    int xattrSize = xattrCount == 0 ? 0 : 12 + 4 * (xattrCount - 1);
     long bodyEnd = position + (isExtended ? Inode.EXTENDED_BYTES : Inode.COMPACT_BYTES) + xattrSize;
     long size = isExtended ? LittleEndian.u64(raw, 8) : LittleEndian.u32(raw, 8);
     if (size < 0) {
@@ -119,14 +120,6 @@ final class InodeReader {
         bodyEnd - xattrSize,
         xattrSize,
         layout(type, format >> 1 & 7, size, hasHighHalf, bodyEnd));
-  }
-
-  private int xattrSize() throws CorruptDataException {
-    int count = LittleEndian.u16(raw, 2);
-    if (count == 1) {
-      throw corrupt("its extended attributes have a header and nothing else (i_xattr_icount 1)");
-    }
-    return count == 0 ? 0 : 12 + 4 * (count - 1);
   }
 
   private long nlink(boolean hasHighHalf) {

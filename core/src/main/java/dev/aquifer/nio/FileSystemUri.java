@@ -79,13 +79,15 @@ record FileSystemUri(String reference) {
     }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     String path = rest.substring(end + 1);
-    for (int i = 0; i < path.length(); i++) {
-      if (path.charAt(i) == '%') {
+    for (int i = 0; i < path.length(); ) {
+      int point = path.codePointAt(i);
+      if (point == '%') {
         // URI has checked that two digits follow.
         bytes.write(Integer.parseInt(path, i + 1, i + 3, 16));
-        i += 2;
+        i += 3;
       } else {
-        bytes.writeBytes(path.substring(i, i + 1).getBytes(StandardCharsets.UTF_8));
+        bytes.writeBytes(Character.toString(point).getBytes(StandardCharsets.UTF_8));
+        i += Character.charCount(point);
       }
     }
     return bytes.toByteArray();

@@ -222,6 +222,10 @@ final class ImageOpener {
   }
 
   private static Path pathOf(String reference) throws RefusedException {
+    if (reference.isEmpty()) {
+      // For Java it is the directory that the process is in, which nobody meant who wrote nothing.
+      throw new RefusedException(Errno.ENOENT, "'': no such file or directory");
+    }
     String lower = reference.toLowerCase(Locale.ROOT);
     try {
       if (lower.startsWith("file:")) {

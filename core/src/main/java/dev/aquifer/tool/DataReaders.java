@@ -112,7 +112,7 @@ final class DataReaders implements Closeable {
         ByteSource data = image.open(inode)) {
       MemorySegment buffer =
           arena.allocate(Math.max(1, Math.min(STEP_BYTES, data.sizeBytes())), 64);
-      for (long at = 0; at < data.sizeBytes(); at += STEP_BYTES) {
+      for (long at = 0; at < data.sizeBytes(); ) {
         // Holes may be larger than anybody can wait for.
         while (at < data.sizeBytes() && image.map(inode, at) instanceof Extent.Hole hole) {
           at += hole.lengthBytes();
@@ -122,6 +122,8 @@ final class DataReaders implements Closeable {
         }
         MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, data.sizeBytes() - at));
         data.read(at, step);
+        // Not by what a whole step has, which may lead beyond 2^63.
+        at += step.byteSize();
         dataBytes.addAndGet(step.byteSize());
         progress.accept(step.byteSize());
       }

@@ -248,6 +248,27 @@ class BrokenClusterTest {
   }
 
   @Test
+  void fragmentBeyondAllBytes() throws IOException {
+    Image whole = PatchedImage.open(golden.bytes(FRAGMENTS));
+    Inode inode = whole.lookup("dir/dupC");
+    DataLayout.Compressed layout = (DataLayout.Compressed) inode.layout();
+    assertThat(layout.isCompact()).isFalse();
+    Extent last = whole.map(inode, 55_615);
+    assertThat(last).isInstanceOf(Extent.Fragment.class);
+    long offset = ((Extent.Fragment) last).packedOffsetBytes();
+    // The address of the entry that the fragment begins in is the high half of where it is.
+    long address = layout.headerPositionBytes() + 16 + 8 * (55_615 >> 12) + 4;
+    Image image = patch(FRAGMENTS).u32(address, 0x8000_0000L).open();
+    corrupt(
+        () -> image.map(inode, 55_615),
+        place(inode)
+            + "4389 bytes of its data are at byte %s of the packed inode, which has %d"
+                .formatted(
+                    Long.toUnsignedString(Long.MIN_VALUE | offset),
+                    whole.inode(whole.superblock().packedNid()).sizeBytes()));
+  }
+
+  @Test
   void packedInodeInItself() throws IOException {
     String id = "55-all-fragments";
     Image image = patch(id).u64(sb(96), file(id).nid()).open();

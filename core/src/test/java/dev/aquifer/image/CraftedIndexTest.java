@@ -132,6 +132,31 @@ class CraftedIndexTest {
     assertThat(readInSteps(data, 65_536)).isEqualTo(parts.whole);
   }
 
+  @Test
+  void rotatedBytesAtTheEndOfAllBytes() throws IOException {
+    byte[] golden = GoldenImages.ofResources().bytes("92-48bit-zstd-ext");
+    Inode inode = PatchedImage.open(golden).lookup("t070001");
+    int at = golden.length;
+    byte[] bytes = Arrays.copyOf(golden, golden.length + 4096);
+    System.arraycopy(golden, (int) inode.positionBytes(), bytes, at, Inode.EXTENDED_BYTES);
+    long start = Long.MAX_VALUE - 4095;
+    PatchedImage image = new PatchedImage(bytes);
+    image.u16(at, 1 | 1 << 1).u16(at + 2, 0).u64(at + 8, Long.MAX_VALUE);
+    // One record of 32 bytes, of the second block as it is, rotated.
+    int header = at + Inode.EXTENDED_BYTES;
+    image.u64(header, 1).u16(header + 4, 1 | 3 << 1 | 0x10).u16(header + 6, 0);
+    int record = header + MapHeader.SIZE_BYTES + 31 & -32;
+    image.u32(record, 4096).u32(record + 4, 4096).u32(record + 8, 0);
+    image.u64(record + 12, start);
+
+    Superblock superblock = image.open().superblock();
+    long base = superblock.metaBlock() << superblock.blockBits();
+    Image opened = image.open();
+    ByteSource data = opened.open(opened.inode((at - base) / Inode.SLOT_BYTES));
+    assertThat(data.readBytes(start, 4095)).isEqualTo(Arrays.copyOfRange(golden, 4096, 8191));
+    assertThat(data.readBytes(start + 100, 5)).isEqualTo(Arrays.copyOfRange(golden, 4196, 4201));
+  }
+
   private static byte[] readInSteps(ByteSource data, int step) throws IOException {
     byte[] all = new byte[(int) data.sizeBytes()];
     for (int at = 0; at < all.length; at += step) {

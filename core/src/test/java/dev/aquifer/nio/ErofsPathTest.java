@@ -147,6 +147,13 @@ class ErofsPathTest {
   }
 
   @Test
+  void urisOfPeopleHaveCharactersUnescaped() {
+    URI uri = URI.create("erofs:file:///image!/\u00e9 \ud83d\ude00".replace(" ", "%20"));
+    assertThat(FileSystemUri.pathOf(uri))
+        .isEqualTo("/\u00e9 \ud83d\ude00".getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Test
   void caseMatters() {
     assertThat(image.getPath("/A")).isNotEqualTo(image.getPath("/a"));
     assertThat(image.getPath("/É")).doesNotExist();

@@ -329,6 +329,7 @@ class OpenedImageTest {
     Files.createDirectory(temp.resolve("empty"));
     Files.write(temp.resolve("text"), new byte[5_000]);
     assertRefused(temp.resolve("none"), RefusedException.class, "none: no such file or directory");
+    assertRefused("", RefusedException.class, "'': no such file or directory");
     assertRefused(temp.resolve("empty"), RefusedException.class, "empty: is no image: expected");
     assertRefused(temp.resolve("text"), CorruptDataException.class, "text: ");
     assertRefused(origin.url() + "/none", BackendException.class, "/none/index.json");

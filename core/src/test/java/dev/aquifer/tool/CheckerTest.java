@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -105,6 +106,30 @@ class CheckerTest {
 
     assertThat(findings.getLast().kind()).isEqualTo(Finding.Kind.UNSUPPORTED);
     assertThat(findings.getLast().message()).contains(" were not checked for overlaps: ");
+  }
+
+  @Test
+  void dataBehindTheLargestHole() throws IOException {
+    byte[] golden = images.bytes("92-48bit-zstd-ext");
+    Inode file = new PatchedImage(golden).open().lookup("t070001");
+    int at = golden.length;
+    byte[] bytes = Arrays.copyOf(golden, at + 4096);
+    System.arraycopy(golden, (int) file.positionBytes(), bytes, at, Inode.EXTENDED_BYTES);
+    PatchedImage patched = new PatchedImage(bytes);
+    patched.u16(at, 1 | 1 << 1).u16(at + 2, 0).u64(at + 8, Long.MAX_VALUE);
+    // A map header and one record of 32 bytes: the last 4095 bytes are in the second block.
+    patched.u64(at + 64, 1).u16(at + 68, 1 | 3 << 1).u16(at + 70, 0);
+    patched.u32(at + 96, 4096).u32(at + 100, 4096).u32(at + 104, 0);
+    patched.u64(at + 108, Long.MAX_VALUE - 4095);
+
+    Image image = patched.open();
+    long base = image.superblock().metaBlock() << image.superblock().blockBits();
+    Inode inode = image.inode((at - base) / Inode.SLOT_BYTES);
+    try (DataReaders readers = new DataReaders(image, count -> {}, (entry, read) -> read.get())) {
+      readers.submit(new WalkEntry(new byte[] {'/', 'f'}, new byte[] {'f'}, 1, true, inode));
+      readers.finish();
+      assertThat(readers.dataBytes()).isEqualTo(4095);
+    }
   }
 
   private static List<Finding> check(Image image, boolean withData) throws IOException {
@@ -207,7 +232,7 @@ class CheckerTest {
     long file = inode("small").positionBytes();
 
     finds(patched().u16(file + 4, 0), Finding.Kind.INODE, "/small", "no type of file");
-    finds(patched().u16(file + 2, 1), Finding.Kind.INODE, "/small", "i_xattr_icount 1");
+    finds(patched().u16(file + 2, 1), Finding.Kind.XATTR, "/dir/hard", "i_xattr_icount 1");
     finds(patched().u8(entry("dir", "hard") + 10, 2), Finding.Kind.INODE, "/dir/hard", "says");
   }
 

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
@@ -28,6 +29,12 @@ import picocli.CommandLine.Parameters;
       "Exits with 0 if there is no difference, 1 if there is one, 2 if they can't be compared."
     })
 final class DiffCommand extends Command {
+  /** What {@code --ignore} takes. */
+  private static final List<String> PROPERTIES =
+      List.of(
+          "type", "mode", "uid", "gid", "nlink", "mtime", "rdev", "target", "size", "data",
+          "xattrs", "only");
+
   @Parameters(index = "0", paramLabel = "A", description = "An image or a directory.")
   String first = "";
 
@@ -39,7 +46,7 @@ final class DiffCommand extends Command {
       paramLabel = "WHAT",
       split = ",",
       description =
-          "What does not count, with commas: mode, uid, gid, nlink, mtime, rdev, target, size, data, xattrs, only.")
+          "What does not count, with commas: type, mode, uid, gid, nlink, mtime, rdev, target, size, data, xattrs, only.")
   Set<String> ignored = Set.of();
 
   @Option(names = "--json", description = "Print each difference as a JSON object in one line.")
@@ -62,6 +69,12 @@ final class DiffCommand extends Command {
 
   @Override
   ExitCode run() throws Exception {
+    for (String what : ignored) {
+      // A misspelt word would count as if nothing had been said.
+      if (!PROPERTIES.contains(what) && !what.startsWith("xattr ")) {
+        throw usage("--ignore '%s': expected %s".formatted(what, String.join(", ", PROPERTIES)));
+      }
+    }
     long count;
     try (Side a = open(first);
         Side b = open(second)) {
@@ -82,7 +95,7 @@ final class DiffCommand extends Command {
   }
 
   private Side open(String reference) throws IOException {
-    if (!reference.contains("://")) {
+    if (!reference.isEmpty() && !reference.contains("://")) {
       Path path = Path.of(reference);
       if (Files.isDirectory(path) && !Files.exists(path.resolve("index.json"))) {
         LinuxTree tree = LinuxTree.open(path);

@@ -72,6 +72,10 @@ final class ExtractCommand extends ImageCommand {
     if ((directory == null) == (tar == null)) {
       throw usage("expected either DIR or --tar");
     }
+    // Java takes it for the directory that the process is in, which nobody named.
+    if (directory != null && directory.toString().isEmpty()) {
+      throw usage("expected the name of a directory for DIR, as . for this one");
+    }
     if (threads < 1 || threads > MAX_THREADS) {
       throw usage("--threads " + threads + ": expected 1 to " + MAX_THREADS);
     }

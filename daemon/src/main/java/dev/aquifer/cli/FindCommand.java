@@ -1,5 +1,6 @@
 package dev.aquifer.cli;
 
+import dev.aquifer.daemon.ErrorText;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
@@ -14,6 +15,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -127,22 +129,26 @@ final class FindCommand extends ImageCommand {
     }
     if (newer != null) {
       FileTime than = modified(newer);
-      test =
-          test.and(
-              entry -> {
-                Inode inode = entry.inode();
-                Instant time = Instant.ofEpochSecond(inode.mtimeSeconds(), inode.mtimeNanos());
-                return FileTime.from(time).compareTo(than) > 0;
-              });
+      test = test.and(entry -> modified(entry.inode()).compareTo(than) > 0);
     }
     return test;
+  }
+
+  private static FileTime modified(Inode inode) {
+    long seconds = inode.mtimeSeconds();
+    boolean isInstant =
+        seconds >= Instant.MIN.getEpochSecond() && seconds <= Instant.MAX.getEpochSecond();
+    // An image may have any 64 bits; beyond a billion years the seconds are enough.
+    return isInstant
+        ? FileTime.from(Instant.ofEpochSecond(seconds, inode.mtimeNanos()))
+        : FileTime.from(seconds, TimeUnit.SECONDS);
   }
 
   private static FileTime modified(Path file) throws FailedException {
     try {
       return Files.getLastModifiedTime(file);
     } catch (IOException e) {
-      throw new FailedException(ExitCode.FAILED, "-newer " + file + ": can't be read: " + e, e);
+      throw new FailedException(ExitCode.FAILED, "-newer: " + ErrorText.of(e), e);
     }
   }
 

@@ -220,6 +220,16 @@ class ExtractCommandTest {
     assertThat(Program.run("extract", image, file).err()).contains("is no directory");
   }
 
+  @Test
+  void anEmptyNameIsNoTarget() throws IOException {
+    Path image = images.write("02-extended-inode", temp);
+
+    Program.Outcome outcome = Program.run("extract", image, "");
+
+    assertThat(outcome.exitCode()).isEqualTo(2);
+    assertThat(outcome.err()).contains("aquifer: expected the name of a directory for DIR");
+  }
+
   /** Replaces the last occurrence of {@code from} in the image. */
   private Path patched(String from, String to) throws IOException {
     byte[] bytes = images.bytes("01-compact-inode");

@@ -103,7 +103,7 @@ class ImageCommandsTest {
     assertThat(ok("find", image, "/dir/sub", "-type", "f", "-print0"))
         .isEqualTo("/dir/sub/setuid\0/dir/sub/subsub/deep\0/dir/sub/u1000\0");
     assertThat(Program.run("find", image, "-type", "x").exitCode()).isEqualTo(2);
-    assertThat(Program.run("find", image, "-newer", "/nowhere").exitCode()).isEqualTo(1);
+    fails(1, "-newer: /nowhere: no such file or directory", "find", image, "-newer", "/nowhere");
     assertThat(Program.run("find", image, "-size", "k").exitCode()).isEqualTo(2);
   }
 
@@ -116,6 +116,20 @@ class ImageCommandsTest {
     assertThat(ok("find", image, "/small", "-newer", file.toString())).isEmpty();
     Files.setLastModifiedTime(file, FileTime.from(time.minusNanos(1)));
     assertThat(ok("find", image, "/small", "-newer", file.toString())).isEqualTo("/small\n");
+  }
+
+  @Test
+  void findComparesTimesThatNoCalendarHas() throws IOException {
+    byte[] bytes = images.bytes("02-extended-inode");
+    long small = new PatchedImage(bytes).open().lookup("small").positionBytes();
+    long empty = new PatchedImage(bytes).open().lookup("empty").positionBytes();
+    PatchedImage patched = new PatchedImage(bytes);
+    patched.u64(small + 32, Long.MAX_VALUE).u64(empty + 32, Long.MIN_VALUE);
+    Path odd = Files.write(temp.resolve("odd.erofs"), patched.bytes());
+    Path file = Files.createFile(temp.resolve("file"));
+
+    assertThat(ok("find", odd, "/small", "/empty", "-newer", file.toString()))
+        .isEqualTo("/small\n");
   }
 
   @Test
@@ -251,5 +265,13 @@ class ImageCommandsTest {
       assertThat(JSON.readTree(line).has("what")).isTrue();
     }
     assertThat(Program.run("diff", image, temp.resolve("nowhere")).exitCode()).isEqualTo(2);
+    assertThat(Program.run("diff", image, "").err()).contains("'': no such file or directory");
+
+    assertThat(Program.run("diff", "--ignore=xattr user.root", image, other).out())
+        .doesNotContain("user.root");
+    Program.Outcome misspelt = Program.run("diff", "--ignore=mode,mtimes", image, other);
+    assertThat(misspelt.exitCode()).isEqualTo(2);
+    assertThat(misspelt.out()).isEmpty();
+    assertThat(misspelt.err()).contains("aquifer: --ignore 'mtimes': expected type, mode, uid, ");
   }
 }
