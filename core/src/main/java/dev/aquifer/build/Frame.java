@@ -13,7 +13,7 @@ import dev.aquifer.image.Superblock;
  *   single file:  | head | data ... | inodes ... |
  *
  *   head:  byte 0    1024         1152
- *          | nothing | superblock | compression configurations | device slots |
+ *          | nothing | superblock | compression configurations | long prefixes | device slots |
  * </pre>
  *
  * @param block the size of blocks
@@ -30,16 +30,21 @@ record Frame(BlockSize block, long devicesAt, long headBytes, long metaBlock, lo
     return CONFIGS_AT;
   }
 
-  /** The frame of a bootstrap. */
-  static Frame bootstrap(int devices) {
-    long headBytes = headBytes(0, devices);
-    return new Frame(BlockSize.USUAL, devicesAt(0), headBytes, 0, headBytes);
+  /**
+   * The frame of a bootstrap.
+   *
+   * @param prefixBytes the size of the long prefixes of names of attributes
+   */
+  static Frame bootstrap(int prefixBytes, int devices) {
+    long headBytes = headBytes(prefixBytes, devices);
+    long inodesAt = headBytes + Inode.SLOT_BYTES - 1 & -Inode.SLOT_BYTES;
+    return new Frame(BlockSize.USUAL, devicesAt(prefixBytes), headBytes, 0, inodesAt);
   }
 
   /**
    * The frame of an image with its data.
    *
-   * @param configBytes the size of the compression configurations
+   * @param configBytes the size of the compression configurations and the long prefixes
    * @param dataBlocks how many blocks of data there are
    */
   static Frame single(BlockSize block, int configBytes, int devices, long dataBlocks) {

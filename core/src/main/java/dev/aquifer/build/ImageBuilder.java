@@ -58,8 +58,9 @@ public final class ImageBuilder {
 
   private BuildResult build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(layout.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options.xattrs(), FileKey.of(layout.directory()));
+      Tree read = TreeReader.read(source, spool, options, FileKey.of(layout.directory()));
       Tree tree = DataOrder.of(read, options.order(), source.name());
+      InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();
       Data data = readData(tree, spool);
       List<Stored> stored = store(data);

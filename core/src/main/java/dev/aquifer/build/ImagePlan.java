@@ -81,7 +81,8 @@ final class ImagePlan {
    */
   static ImagePlan of(Tree tree, List<Device> devices, @Nullable Instant timestamp)
       throws IOException {
-    return of(tree, devices, timestamp, Frame.bootstrap(devices.size()), Encoding.PLAIN, null);
+    Frame frame = Frame.bootstrap(headPrefixes(tree, Encoding.PLAIN).length, devices.size());
+    return of(tree, devices, timestamp, frame, Encoding.PLAIN, null);
   }
 
   /**
@@ -103,6 +104,16 @@ final class ImagePlan {
     plan.placeInodes();
     plan.placeBlocks();
     return plan;
+  }
+
+  /**
+   * The long prefixes of names of attributes, as they lie in the head. With fragments the packed
+   * inode's data begins with them: kernels before 6.17 look for them there, if there is one.
+   */
+  static byte[] headPrefixes(Tree tree, Encoding encoding) {
+    return encoding.fragments() == Encoding.Fragments.NONE
+        ? tree.xattrs().prefixes().records()
+        : new byte[0];
   }
 
   /** The most common time, so that most inodes need not store one and can be compact. */

@@ -115,15 +115,17 @@ final class ImageWriter {
   private void writeHead() throws IOException {
     output.padTo(Superblock.POSITION_BYTES);
     writeSuperblock(output.next(Superblock.SIZE_BYTES));
-    byte[] configs = plan.encoding().configs();
-    if (configs.length > 0) {
-      MemorySegment.copy(
-          configs, 0, output.next(configs.length), ValueLayout.JAVA_BYTE, 0, configs.length);
-    }
+    write(plan.encoding().configs());
+    write(ImagePlan.headPrefixes(plan.tree(), plan.encoding()));
     if (!plan.devices().isEmpty()) {
       output.padTo(plan.frame().devicesAt());
       writeDevices();
     }
+  }
+
+  private void write(byte[] bytes) throws IOException {
+    MemorySegment dst = output.next(bytes.length);
+    MemorySegment.copy(bytes, 0, dst, ValueLayout.JAVA_BYTE, 0, bytes.length);
   }
 
   private void writeInodes() throws IOException {
@@ -164,7 +166,10 @@ final class ImageWriter {
    * <tr><td>84</td><td>2</td><td>algorithms, see {@link Encoding#algorithms}</td></tr>
    * <tr><td>86</td><td>2</td><td>count of device slots</td></tr>
    * <tr><td>88</td><td>2</td><td>where they are, in units of 128 bytes</td></tr>
+   * <tr><td>91</td><td>1</td><td>count of long prefixes</td></tr>
+   * <tr><td>92</td><td>4</td><td>where they are, in units of 4 bytes</td></tr>
    * <tr><td>96</td><td>8</td><td>nid of the packed inode</td></tr>
+   * <tr><td>105</td><td>1</td><td>which of the long prefixes digests have</td></tr>
    * </table>
    */
   private void writeSuperblock(MemorySegment dst) {
@@ -190,6 +195,21 @@ final class ImageWriter {
         dst, 88, devices > 0 ? (int) (plan.frame().devicesAt() / DeviceSlot.SIZE_BYTES) : 0);
     Node packed = plan.packed();
     LittleEndian.put64(dst, 96, packed == null ? 0 : packed.nid);
+    writePrefixFields(dst);
+  }
+
+  private void writePrefixFields(MemorySegment dst) {
+    LongPrefixes prefixes = plan.tree().xattrs().prefixes();
+    LittleEndian.put8(dst, 91, prefixes.count());
+    if (hasHeadPrefixes(plan)) {
+      long at = Frame.configsAt() + plan.encoding().configs().length;
+      LittleEndian.put32(dst, 92, at / 4);
+    }
+    LittleEndian.put8(dst, 105, prefixes.hasDigests() ? prefixes.digestPlace() : 0);
+  }
+
+  private static boolean hasHeadPrefixes(ImagePlan plan) {
+    return ImagePlan.headPrefixes(plan.tree(), plan.encoding()).length > 0;
   }
 
   /** The features that a reader need not know. */
@@ -197,12 +217,15 @@ final class ImageWriter {
     boolean hasXattrs = !plan.tree().xattrs().isEmpty();
     return Feature.SB_CHKSUM.bit()
         | Feature.MTIME.bit()
-        | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0);
+        | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0)
+        | (hasHeadPrefixes(plan) ? Feature.PLAIN_XATTR_PFX.bit() : 0)
+        | (plan.tree().xattrs().prefixes().hasDigests() ? Feature.ISHARE_XATTRS.bit() : 0);
   }
 
   /** The features that a reader must know. */
   static long incompatibleFeatures(ImagePlan plan) {
     return plan.encoding().incompatibleFeatures()
+        | (plan.tree().xattrs().prefixes().count() > 0 ? Feature.XATTR_PREFIXES.bit() : 0)
         | (plan.hasChunks() ? Feature.CHUNKED_FILE.bit() : 0)
         | (plan.devices().isEmpty() ? 0 : Feature.DEVICE_TABLE.bit());
   }

@@ -28,9 +28,13 @@ final class PackedData implements Batch.Source, Closeable {
    * Creates the file; it goes when this is closed.
    *
    * @param like the packed inode gets the owner and times of this one
+   * @param first what the data begins with
    */
-  static PackedData create(Path path, Node like) throws IOException {
-    return new PackedData(OutputFile.create(path), like);
+  static PackedData create(Path path, Node like, byte[] first) throws IOException {
+    PackedData data = new PackedData(OutputFile.create(path), like);
+    data.file.write(0, MemorySegment.ofArray(first));
+    data.sizeBytes = first.length;
+    return data;
   }
 
   long sizeBytes() {

@@ -83,15 +83,16 @@ public final class SingleImage {
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
-      Tree read =
-          TreeReader.read(source, spool, options.xattrs(), FileKey.of(target.file().path()));
+      Tree read = TreeReader.read(source, spool, options, FileKey.of(target.file().path()));
       Tree tree = DataOrder.of(read, options.order(), source.name());
+      InodeDigests.add(source, tree, options.threads());
       place(tree);
       long dataNanos = System.nanoTime();
       try (PackedData packed =
           encoding.fragments() == Encoding.Fragments.NONE
               ? null
-              : PackedData.create(target.scratch("packed"), tree.root())) {
+              : PackedData.create(
+                  target.scratch("packed"), tree.root(), tree.xattrs().prefixes().records())) {
         Data data = encode(tree, spool, packed);
         long metadataNanos = System.nanoTime();
         ImagePlan plan =
@@ -135,7 +136,7 @@ public final class SingleImage {
   private record Data(long sourceBytes, Frame frame, @Nullable Node packedNode, Sha256 digest) {}
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
-    int configBytes = encoding.configs().length;
+    int configBytes = encoding.configs().length + ImagePlan.headPrefixes(tree, encoding).length;
     int devices = elsewhere.devices().size();
     long firstBlock = Frame.single(encoding.block(), configBytes, devices, 0).dataBlock();
     WorkerPool pool = WorkerPool.start(options.threads());

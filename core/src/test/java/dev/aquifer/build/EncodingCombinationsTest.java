@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,6 +51,16 @@ public final class EncodingCombinationsTest {
     // Not only powers of two.
     blocks -= blocks > 2 && random.nextBoolean() ? random.nextInt(blocks / 2) : 0;
     return random.nextBoolean() ? encoding : encoding.withClusterBytes(blocks << bits);
+  }
+
+  /** Any options that change how attributes are stored, and nothing else that can be seen. */
+  public static BuildOptions options(Random random) {
+    BuildOptions options = BuildOptions.defaults().withThreads(2);
+    if (random.nextInt(4) == 0) {
+      String[] prefixes = {"user.", "user.x", "user.y", "security.", "trusted.overlay."};
+      options = options.withXattrPrefixes(List.of(prefixes).subList(0, random.nextInt(1, 6)));
+    }
+    return random.nextInt(4) == 0 ? options.withInodeDigest(BuildOptions.INODE_DIGEST) : options;
   }
 
   /** A tree for {@code encoding}; about one of 16 has a file of several parts. */
@@ -133,9 +144,10 @@ public final class EncodingCombinationsTest {
       Encoding encoding = encoding(random, BlockSize.MAX_BITS);
       MemoryTree tree = tree(random, encoding);
       Path image = temp.resolve("image");
-      String what = "seed %d, %s".formatted(seed, encoding);
+      BuildOptions options = options(random);
+      String what = "seed %d, %s, %s".formatted(seed, encoding, options);
       try {
-        SingleImage.build(tree, image, encoding, BuildOptions.defaults().withThreads(2));
+        SingleImage.build(tree, image, encoding, options);
         try (FileSource source = FileSource.open(image)) {
           assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
               .as(what)

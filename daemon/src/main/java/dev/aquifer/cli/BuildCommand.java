@@ -203,6 +203,8 @@ final class BuildCommand extends Command {
       if (threads != null) {
         options = options.withThreads(threads);
       }
+      options =
+          options.withXattrPrefixes(selection.xattrPrefixes).withInodeDigest(selection.inodeDigest);
       return options.withTimestamp(selection.timestamp());
     } catch (IllegalArgumentException | java.time.DateTimeException e) {
       throw usage(String.valueOf(e.getMessage()));

@@ -1,5 +1,6 @@
 package dev.aquifer.cli;
 
+import dev.aquifer.build.BuildOptions;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.FileContexts;
 import dev.aquifer.input.Selection;
@@ -96,6 +97,23 @@ final class SelectionOptions {
 
   @Option(names = "--no-xattrs", description = "Leave extended attributes and ACLs out.")
   boolean noXattrs;
+
+  @Option(
+      names = "--xattr-prefix",
+      paramLabel = "PREFIX",
+      description =
+          "A beginning of names of extended attributes, such as user.a.long.name., that is stored once and not with each. May be given several times.")
+  List<String> xattrPrefixes = new ArrayList<>();
+
+  @Option(
+      names = {"--inode-digest", "--xattr-inode-digest"},
+      paramLabel = "NAME",
+      arity = "0..1",
+      fallbackValue = BuildOptions.INODE_DIGEST,
+      preprocessor = AttachedOnly.class,
+      description =
+          "Give files the SHA-256 of their data in an attribute, by which Linux 7.0 keeps equal files of several images in memory once. Default NAME: erofs.fingerprint.v1.")
+  @Nullable String inodeDigest;
 
   boolean takesXattrs() {
     return !noXattrs && xattrTolerance >= 0;

@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.aquifer.image.Image;
+import dev.aquifer.io.ByteSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -147,6 +152,38 @@ class BuildCommandTest {
     assertThat(Program.run("build", source, "-o", other, "--force").exitCode()).isEqualTo(1);
     assertThat(other.resolve("precious")).exists();
     assertThat(Files.list(scratch)).containsExactlyInAnyOrder(source, image, other);
+  }
+
+  private Image built(Path file, Object... options) throws IOException {
+    List<Object> args = new ArrayList<>(List.of("build", "-o", file, "--single"));
+    args.addAll(List.of(options));
+    Program.Outcome outcome = Program.run(args.toArray());
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    return Image.open(ByteSource.of("image", Files.readAllBytes(file)));
+  }
+
+  @Test
+  void digestsHaveTheUsualNameOrOneAfterAnEqualsSign() throws Exception {
+    Image hidden = built(scratch.resolve("hidden"), "--inode-digest", source);
+    assertThat(hidden.digest(hidden.lookup("data"))).isPresent();
+    assertThat(hidden.xattrs(hidden.lookup("data"))).isEmpty();
+
+    Image seen = built(scratch.resolve("seen"), source, "--xattr-inode-digest=user.fp");
+    MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+    assertThat(seen.xattrs(seen.lookup("data")).get("user.fp")).endsWith(sha256.digest(data));
+
+    Program.Outcome outcome =
+        Program.run("build", source, "-o", scratch.resolve("x"), "--inode-digest=user.");
+    assertThat(outcome.err())
+        .startsWith("aquifer: name of digests 'user.': expected something after the dot\n");
+  }
+
+  @Test
+  void prefixesOfNamesAreStoredOnce() throws Exception {
+    Image image =
+        built(
+            scratch.resolve("image"), source, "--xattr-prefix=user.a.", "--xattr-prefix", "user.");
+    assertThat(image.superblock().xattrPrefixes()).isEqualTo(2);
   }
 
   @Test
