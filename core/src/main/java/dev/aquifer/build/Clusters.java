@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.codec.Algorithm;
 import java.util.Arrays;
 
 /**
@@ -19,6 +20,7 @@ final class Clusters {
   /** Start in the file, whether it is encoded, and blocks, in the upper 48, 1 and lower 14 bits. */
   private long[] entries;
 
+  private final Algorithm algorithm;
   private int count;
 
   /** Where the first one is. */
@@ -35,7 +37,9 @@ final class Clusters {
   /** Where the end of the file is in the data of the packed inode. */
   private long fragmentAt = NOWHERE;
 
-  Clusters(int expected) {
+  /** None yet, of as many as are expected; encoded ones by {@code algorithm}. */
+  Clusters(int expected, Algorithm algorithm) {
+    this.algorithm = algorithm;
     this.entries = new long[Math.max(1, expected)];
   }
 
@@ -67,6 +71,10 @@ final class Clusters {
 
   void fragment(long packedAt) {
     fragmentAt = packedAt;
+  }
+
+  Algorithm algorithm() {
+    return algorithm;
   }
 
   int count() {

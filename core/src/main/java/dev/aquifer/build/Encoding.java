@@ -5,8 +5,15 @@ import dev.aquifer.codec.Compression;
 import dev.aquifer.codec.Compressor;
 import dev.aquifer.image.Feature;
 import dev.aquifer.io.LittleEndian;
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  *     fragment
  * @param fragments what goes to the packed inode
  * @param dedupe whether equal files have their data once
+ * @param rules what is different for some files: of those that fit a file, the first one counts
  */
 public record Encoding(
     @Nullable Compression compression,
@@ -27,7 +35,8 @@ public record Encoding(
     int clusterBytes,
     boolean inlineTails,
     Fragments fragments,
-    boolean dedupe) {
+    boolean dedupe,
+    List<ClusterRule> rules) {
   /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
   private static final int MAX_LZ4_BLOCKS = 256;
 
@@ -46,7 +55,27 @@ public record Encoding(
 
   /** Checks that all goes together. */
   public Encoding {
+    rules = List.copyOf(rules);
     BlockSize block = new BlockSize(blockBits);
+    checkClusters(compression, clusterBytes, block);
+    for (ClusterRule rule : rules) {
+      if (rule.compression() != null) {
+        checkClusters(rule.compression(), rule.clusterBytes(), block);
+      }
+    }
+    if (compression == null
+        && (clusterBytes > block.bytes()
+            || inlineTails
+            || fragments != Fragments.NONE
+            || dedupe
+            || !rules.isEmpty())) {
+      throw new IllegalArgumentException(
+          "larger clusters, inline tails, fragments, dedupe and hints are of compressed data: expected a compression");
+    }
+  }
+
+  private static void checkClusters(
+      @Nullable Compression compression, int clusterBytes, BlockSize block) {
     if (clusterBytes < block.bytes()
         || clusterBytes > Compressor.MAX_STREAM_BYTES
         || block.tail(clusterBytes) != 0) {
@@ -56,50 +85,63 @@ public record Encoding(
     }
     if (compression != null
         && compression.algorithm() == Algorithm.LZ4
-        && clusterBytes >>> blockBits > MAX_LZ4_BLOCKS) {
+        && clusterBytes >>> block.bits() > MAX_LZ4_BLOCKS) {
       throw new IllegalArgumentException(
           "physical clusters of %d bytes with lz4: expected at most %d blocks of %d bytes, since the kernel mounts no others"
               .formatted(clusterBytes, MAX_LZ4_BLOCKS, block.bytes()));
-    }
-    if (compression == null
-        && (clusterBytes > block.bytes() || inlineTails || fragments != Fragments.NONE || dedupe)) {
-      throw new IllegalArgumentException(
-          "larger clusters, inline tails, fragments and dedupe are of compressed data: expected a compression");
     }
   }
 
   /** Data as it is. */
   public static Encoding plain() {
     return new Encoding(
-        null, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE, false);
+        null,
+        BlockSize.USUAL.bits(),
+        BlockSize.USUAL.bytes(),
+        false,
+        Fragments.NONE,
+        false,
+        List.of());
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
   public static Encoding compressed(Compression compression) {
     return new Encoding(
-        compression, BlockSize.USUAL.bits(), BlockSize.USUAL.bytes(), false, Fragments.NONE, false);
+        compression,
+        BlockSize.USUAL.bits(),
+        BlockSize.USUAL.bytes(),
+        false,
+        Fragments.NONE,
+        false,
+        List.of());
   }
 
   /** The same with another size of blocks; clusters of one block stay so. */
   public Encoding withBlockBits(int value) {
     int bytes = new BlockSize(value).bytes();
     return new Encoding(
-        compression, value, isBig() ? clusterBytes : bytes, inlineTails, fragments, dedupe);
+        compression,
+        value,
+        clusterBytes > 1 << blockBits ? clusterBytes : bytes,
+        inlineTails,
+        fragments,
+        dedupe,
+        rules);
   }
 
   /** The same with another {@link #clusterBytes}. */
   public Encoding withClusterBytes(int value) {
-    return new Encoding(compression, blockBits, value, inlineTails, fragments, dedupe);
+    return new Encoding(compression, blockBits, value, inlineTails, fragments, dedupe, rules);
   }
 
   /** The same with or without {@link #inlineTails}. */
   public Encoding withInlineTails(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, value, fragments, dedupe);
+    return new Encoding(compression, blockBits, clusterBytes, value, fragments, dedupe, rules);
   }
 
   /** The same with or without {@link #dedupe}. */
   public Encoding withDedupe(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, value);
+    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, value, rules);
   }
 
   /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
@@ -110,24 +152,86 @@ public record Encoding(
         clusterBytes,
         inlineTails,
         value,
-        dedupe || value != Fragments.NONE);
+        dedupe || value != Fragments.NONE,
+        rules);
+  }
+
+  /** The same with one more of {@link #rules}, after all others. */
+  public Encoding withRule(ClusterRule value) {
+    List<ClusterRule> more = new ArrayList<>(rules);
+    more.add(value);
+    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, more);
+  }
+
+  /** The same for all files. */
+  Encoding withoutRules() {
+    return new Encoding(
+        compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, List.of());
+  }
+
+  /** What there is to choose from: for each of {@link #rules}, and at last for all other files. */
+  List<Encoding> choices() {
+    List<Encoding> choices = new ArrayList<>();
+    for (ClusterRule rule : rules) {
+      choices.add(
+          rule.compression() == null
+              ? plain().withBlockBits(blockBits)
+              : new Encoding(
+                  rule.compression(),
+                  blockBits,
+                  rule.clusterBytes(),
+                  inlineTails,
+                  fragments,
+                  dedupe,
+                  List.of()));
+    }
+    choices.add(withoutRules());
+    return choices;
+  }
+
+  /** Which of {@link #choices} is that of {@code file}. */
+  int choice(SourceEntry file) {
+    if (rules.isEmpty()) {
+      return 0;
+    }
+    String path = new String(file.path(), StandardCharsets.ISO_8859_1);
+    int choice = 0;
+    while (choice < rules.size() && !rules.get(choice).paths().test(path)) {
+      choice++;
+    }
+    return choice;
   }
 
   BlockSize block() {
     return new BlockSize(blockBits);
   }
 
-  boolean isBig() {
-    return clusterBytes > 1 << blockBits;
+  /** The largest physical cluster of any file. */
+  int maxClusterBytes() {
+    int max = clusterBytes;
+    for (ClusterRule rule : rules) {
+      max = Math.max(max, rule.clusterBytes());
+    }
+    return max;
   }
 
-  /** The algorithm; only for what is compressed. */
-  Algorithm algorithm() {
-    return Objects.requireNonNull(compression).algorithm();
+  boolean isBig() {
+    return maxClusterBytes() > 1 << blockBits;
+  }
+
+  /** The algorithms of all files by their numbers. */
+  private SortedSet<Algorithm> algorithmsInUse() {
+    SortedSet<Algorithm> found = new TreeSet<>(Comparator.comparingInt(Algorithm::number));
+    for (Encoding choice : choices()) {
+      if (choice.compression != null) {
+        found.add(choice.compression.algorithm());
+      }
+    }
+    return found;
   }
 
   private boolean hasConfigs() {
-    return compression != null && (isBig() || compression.algorithm() != Algorithm.LZ4);
+    return compression != null && (isBig() || !algorithmsInUse().equals(Set.of(Algorithm.LZ4)));
   }
 
   /** The bits of the superblock's incompatible features. */
@@ -146,9 +250,14 @@ public record Encoding(
     if (compression == null) {
       return 0;
     }
-    return hasConfigs()
-        ? 1 << compression.algorithm().number()
-        : compression.dictionaryBytes(clusterBytes);
+    if (!hasConfigs()) {
+      return compression.dictionaryBytes(clusterBytes);
+    }
+    int bits = 0;
+    for (Algorithm algorithm : algorithmsInUse()) {
+      bits |= 1 << algorithm.number();
+    }
+    return bits;
   }
 
   /**
@@ -165,16 +274,31 @@ public record Encoding(
    * </table>
    */
   byte[] configs() {
-    if (compression == null || !hasConfigs()) {
-      return new byte[0];
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    if (hasConfigs()) {
+      for (Algorithm algorithm : algorithmsInUse()) {
+        all.writeBytes(config(algorithm));
+      }
     }
-    int dictionary = compression.dictionaryBytes(clusterBytes);
+    return all.toByteArray();
+  }
+
+  /** What streams of {@code algorithm} may need, at most. */
+  private byte[] config(Algorithm algorithm) {
+    int dictionary = 0;
+    int clusters = 0;
+    for (Encoding choice : choices()) {
+      if (choice.compression != null && choice.compression.algorithm() == algorithm) {
+        dictionary = Math.max(dictionary, choice.compression.dictionaryBytes(maxClusterBytes()));
+        clusters = Math.max(clusters, choice.clusterBytes);
+      }
+    }
     int windowBits = Integer.numberOfTrailingZeros(Integer.highestOneBit(dictionary));
-    return switch (compression.algorithm()) {
+    return switch (algorithm) {
       case LZ4 -> {
         byte[] bytes = config(14);
         LittleEndian.put16(MemorySegment.ofArray(bytes), 2, dictionary);
-        LittleEndian.put16(MemorySegment.ofArray(bytes), 4, clusterBytes >>> blockBits);
+        LittleEndian.put16(MemorySegment.ofArray(bytes), 4, clusters >>> blockBits);
         yield bytes;
       }
       case MICROLZMA -> {

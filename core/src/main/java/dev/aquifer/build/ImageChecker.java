@@ -148,6 +148,7 @@ final class ImageChecker {
                     && (stored == 0 || plain.addressBytes() == address);
             case Extent.Encoded encoded ->
                 clusters.isEncoded(i)
+                    && encoded.algorithm() == clusters.algorithm()
                     && encoded.skipBytes() == 0
                     && encoded.decodedBytes() == end - start
                     && (stored == 0

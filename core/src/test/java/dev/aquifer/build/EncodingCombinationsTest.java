@@ -50,7 +50,23 @@ public final class EncodingCombinationsTest {
     }
     // Not only powers of two.
     blocks -= blocks > 2 && random.nextBoolean() ? random.nextInt(blocks / 2) : 0;
-    return random.nextBoolean() ? encoding : encoding.withClusterBytes(blocks << bits);
+    if (random.nextBoolean()) {
+      encoding = encoding.withClusterBytes(blocks << bits);
+    }
+    for (int i = random.nextInt(4) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
+      encoding = encoding.withRule(rule(random, bits));
+    }
+    return encoding;
+  }
+
+  private static ClusterRule rule(Random random, int blockBits) {
+    String last = "" + random.nextInt(10);
+    if (random.nextInt(4) == 0) {
+      return new ClusterRule(path -> path.endsWith(last), null, 0);
+    }
+    String name = FAST[random.nextInt(FAST.length)];
+    int clusterBits = random.nextInt(blockBits, Math.min(MAX_CLUSTER_BITS, blockBits + 8) + 1);
+    return new ClusterRule(path -> path.endsWith(last), Compression.parse(name), 1 << clusterBits);
   }
 
   /** Any options that change how attributes are stored, and nothing else that can be seen. */

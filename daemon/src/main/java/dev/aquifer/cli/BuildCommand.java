@@ -148,7 +148,7 @@ final class BuildCommand extends Command {
     }
   }
 
-  private Encoding encoding() {
+  private Encoding encoding() throws IOException {
     if (compression != null || !reuse.isEmpty()) {
       throw usage("--compression and --reuse are for image layouts: expected -z for one file");
     }

@@ -2,6 +2,9 @@ package dev.aquifer.cli;
 
 import dev.aquifer.build.Encoding;
 import dev.aquifer.codec.Compression;
+import dev.aquifer.input.CompressHints;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,14 +17,14 @@ final class EncodingOptions {
   @Option(
       names = "--single",
       description =
-          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next four options means it, too.")
+          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next options means it, too.")
   boolean single;
 
   @Option(
       names = "-z",
       paramLabel = "ALGORITHM",
       description =
-          "Compress files: lz4, lz4hc, lzma, deflate or zstd, and options such as zstd,level=19,dictsize=65536.")
+          "Compress files: lz4, lz4hc, lzma, deflate or zstd, and options such as zstd,level=19,dictsize=65536. Others for --compress-hints may follow, after colons.")
   @Nullable String compression;
 
   @Option(
@@ -44,12 +47,20 @@ final class EncodingOptions {
           "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments.")
   List<String> extended = new ArrayList<>();
 
+  @Option(
+      names = "--compress-hints",
+      paramLabel = "FILE",
+      description =
+          "How to compress some files: lines of a cluster's bytes (0: not at all), the number of one of -z, from 0 on, and a regular expression for their paths.")
+  @Nullable Path hints;
+
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
     return single
         || compression != null
         || clusterBytes != null
         || blockBytes != null
+        || hints != null
         || !extended.isEmpty();
   }
 
@@ -58,6 +69,7 @@ final class EncodingOptions {
     return compression != null
         || clusterBytes != null
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
+        || hints != null
         || !extended.isEmpty();
   }
 
@@ -65,11 +77,13 @@ final class EncodingOptions {
    * What the options say.
    *
    * @throws IllegalArgumentException if they do not go together, or one is wrong
+   * @throws IOException if the hints can't be read, or a line of them is wrong
    */
-  Encoding encoding() {
+  Encoding encoding() throws IOException {
     Encoding encoding = Encoding.plain();
-    if (compression != null) {
-      encoding = Encoding.compressed(Compression.parse(compression));
+    List<Compression> compressions = compressions();
+    if (!compressions.isEmpty()) {
+      encoding = Encoding.compressed(compressions.getFirst());
     }
     if (blockBytes != null) {
       encoding = encoding.withBlockBits(blockBits(blockBytes));
@@ -82,7 +96,24 @@ final class EncodingOptions {
         encoding = with(encoding, name);
       }
     }
-    return encoding;
+    if (hints == null) {
+      return encoding;
+    }
+    if (compressions.isEmpty()) {
+      throw new IllegalArgumentException(
+          "--compress-hints is for compressed files: expected -z ALGORITHM");
+    }
+    return CompressHints.read(hints, encoding, compressions);
+  }
+
+  private List<Compression> compressions() {
+    List<Compression> compressions = new ArrayList<>();
+    if (compression != null) {
+      for (String one : compression.split(":", -1)) {
+        compressions.add(Compression.parse(one));
+      }
+    }
+    return compressions;
   }
 
   private static int blockBits(int bytes) {
