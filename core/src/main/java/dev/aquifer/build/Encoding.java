@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param fragments what goes to the packed inode
  * @param dedupe whether equal files have their data once
  * @param rules what is different for some files: of those that fit a file, the first one counts
+ * @param chunkBits files lie in chunks of 2^chunkBits bytes, equal ones once, or larger ones that
+ *     follow one another: at least a block, up to 26; 0 for no chunks, as with compression
  */
 public record Encoding(
     @Nullable Compression compression,
@@ -36,9 +38,13 @@ public record Encoding(
     boolean inlineTails,
     Fragments fragments,
     boolean dedupe,
-    List<ClusterRule> rules) {
+    List<ClusterRule> rules,
+    int chunkBits) {
   /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
   private static final int MAX_LZ4_BLOCKS = 256;
+
+  /** As much is read at once. */
+  private static final int MAX_CHUNK_BITS = 26;
 
   /** Data as it is, in blocks of 4 KiB. */
   static final Encoding PLAIN = plain();
@@ -58,6 +64,7 @@ public record Encoding(
     rules = List.copyOf(rules);
     BlockSize block = new BlockSize(blockBits);
     checkClusters(compression, clusterBytes, block);
+    checkChunks(chunkBits, compression != null, block);
     for (ClusterRule rule : rules) {
       if (rule.compression() != null) {
         checkClusters(rule.compression(), rule.clusterBytes(), block);
@@ -71,6 +78,16 @@ public record Encoding(
             || !rules.isEmpty())) {
       throw new IllegalArgumentException(
           "larger clusters, inline tails, fragments, dedupe and hints are of compressed data: expected a compression");
+    }
+  }
+
+  private static void checkChunks(int bits, boolean isCompressed, BlockSize block) {
+    if (bits != 0 && (isCompressed || bits < block.bits() || bits > MAX_CHUNK_BITS)) {
+      throw new IllegalArgumentException(
+          isCompressed
+              ? "chunks are of data as it is: expected no compression"
+              : "chunks of %d bytes: expected %d to %d"
+                  .formatted(1L << bits, block.bytes(), 1 << MAX_CHUNK_BITS));
     }
   }
 
@@ -101,7 +118,8 @@ public record Encoding(
         false,
         Fragments.NONE,
         false,
-        List.of());
+        List.of(),
+        0);
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
@@ -113,7 +131,8 @@ public record Encoding(
         false,
         Fragments.NONE,
         false,
-        List.of());
+        List.of(),
+        0);
   }
 
   /** The same with another size of blocks; clusters of one block stay so. */
@@ -126,22 +145,26 @@ public record Encoding(
         inlineTails,
         fragments,
         dedupe,
-        rules);
+        rules,
+        chunkBits);
   }
 
   /** The same with another {@link #clusterBytes}. */
   public Encoding withClusterBytes(int value) {
-    return new Encoding(compression, blockBits, value, inlineTails, fragments, dedupe, rules);
+    return new Encoding(
+        compression, blockBits, value, inlineTails, fragments, dedupe, rules, chunkBits);
   }
 
   /** The same with or without {@link #inlineTails}. */
   public Encoding withInlineTails(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, value, fragments, dedupe, rules);
+    return new Encoding(
+        compression, blockBits, clusterBytes, value, fragments, dedupe, rules, chunkBits);
   }
 
   /** The same with or without {@link #dedupe}. */
   public Encoding withDedupe(boolean value) {
-    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, value, rules);
+    return new Encoding(
+        compression, blockBits, clusterBytes, inlineTails, fragments, value, rules, chunkBits);
   }
 
   /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
@@ -153,20 +176,28 @@ public record Encoding(
         inlineTails,
         value,
         dedupe || value != Fragments.NONE,
-        rules);
+        rules,
+        chunkBits);
+  }
+
+  /** The same with other {@link #chunkBits}. */
+  public Encoding withChunkBits(int value) {
+    return new Encoding(
+        compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, rules, value);
   }
 
   /** The same with one more of {@link #rules}, after all others. */
   public Encoding withRule(ClusterRule value) {
     List<ClusterRule> more = new ArrayList<>(rules);
     more.add(value);
-    return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, more);
+    return new Encoding(
+        compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, more, chunkBits);
   }
 
   /** The same for all files. */
   Encoding withoutRules() {
     return new Encoding(
-        compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, List.of());
+        compression, blockBits, clusterBytes, inlineTails, fragments, dedupe, List.of(), chunkBits);
   }
 
   /** What there is to choose from: for each of {@link #rules}, and at last for all other files. */
@@ -183,7 +214,8 @@ public record Encoding(
                   inlineTails,
                   fragments,
                   dedupe,
-                  List.of()));
+                  List.of(),
+                  0));
     }
     choices.add(withoutRules());
     return choices;

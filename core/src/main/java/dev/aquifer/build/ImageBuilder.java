@@ -101,7 +101,9 @@ public final class ImageBuilder {
       DigestIndex index = new DigestIndex();
       ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
       DataCount count = new DataCount(reused.blobs().size());
-      new Chunker(source, spool, index, blob, options, pool, arena, count).run(tree);
+      Chunker.Sizes sizes =
+          new Chunker.Sizes(BlockSize.USUAL, options.dedupeChunkBits(), options.inlineMaxBytes());
+      new Chunker(source, spool, index, blob, sizes, options, pool, arena, count).run(tree);
       return new Data(reused, count, object, blob.finish());
     } finally {
       workers.end();

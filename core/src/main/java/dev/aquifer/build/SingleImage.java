@@ -20,17 +20,25 @@ public final class SingleImage {
   private final Elsewhere elsewhere;
   private final NewFile target;
 
+  /** Where chunks go; null for the image itself. */
+  private final @Nullable Blob blob;
+
+  /** A file for chunks and what the image calls it. */
+  private record Blob(NewFile file, String tag) {}
+
   private SingleImage(
       SourceTree source,
       Encoding encoding,
       BuildOptions options,
       Elsewhere elsewhere,
-      NewFile target) {
+      NewFile target,
+      @Nullable Blob blob) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
     this.elsewhere = elsewhere;
     this.target = target;
+    this.blob = blob;
   }
 
   /**
@@ -77,7 +85,37 @@ public final class SingleImage {
       throws IOException {
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, elsewhere, target).build(start);
+      return new SingleImage(tree, encoding, options, elsewhere, target, null).build(start);
+    }
+  }
+
+  /**
+   * As the other; the chunks of files go to another file, which is the image's device.
+   *
+   * @param encoding has {@link Encoding#chunkBits}
+   * @param device the other file, which is made as {@code output} is, and just before it
+   * @param tag what the image calls it: up to 64 bytes of UTF-8
+   */
+  public static Result build(
+      SourceTree tree,
+      Path output,
+      Path device,
+      String tag,
+      Encoding encoding,
+      BuildOptions options)
+      throws IOException {
+    if (encoding.chunkBits() == 0) {
+      throw new IllegalArgumentException("a device for data holds chunks: expected their size");
+    }
+    if (output.toAbsolutePath().normalize().equals(device.toAbsolutePath().normalize())) {
+      throw new IllegalArgumentException(
+          output + ": can't be the image and its device: expected two names");
+    }
+    long start = System.nanoTime();
+    try (NewFile target = NewFile.create(output, options.force(), "building");
+        NewFile file = NewFile.create(device, options.force(), "building")) {
+      Blob blob = new Blob(file, Device.checkTag(tag));
+      return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, blob).build(start);
     }
   }
 
@@ -93,30 +131,39 @@ public final class SingleImage {
               ? null
               : PackedData.create(
                   target.scratch("packed"), tree.root(), tree.xattrs().prefixes().records())) {
-        Data data = encode(tree, spool, packed);
+        Data data = encoding.chunkBits() > 0 ? chunk(tree, spool) : encode(tree, spool, packed);
         long metadataNanos = System.nanoTime();
         ImagePlan plan =
             ImagePlan.of(
-                tree,
-                elsewhere.devices(),
-                options.timestamp(),
-                data.frame,
-                encoding,
-                data.packedNode);
+                tree, data.devices, options.timestamp(), data.frame, encoding, data.packedNode);
         write(plan, spool, data.digest);
         long commitNanos = System.nanoTime();
-        target.commit();
+        commit();
         long endNanos = System.nanoTime();
         return new Result(
             plan.blocks() << encoding.block().bits(),
             data.sourceBytes,
             data.frame.metaBytes() - (data.frame.dataBlock() << encoding.block().bits()),
             packed == null ? 0 : packed.sizeBytes(),
-            elsewhere.devices().stream().map(Device::tag).toList(),
+            data.devices.stream().map(Device::tag).toList(),
             tree.counts(),
             BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
             Duration.ofNanos(endNanos - startNanos));
       }
+    }
+  }
+
+  private void commit() throws IOException {
+    if (blob == null) {
+      target.commit();
+      return;
+    }
+    blob.file.commit();
+    try {
+      target.commit();
+    } catch (IOException e) {
+      blob.file.retract();
+      throw e;
     }
   }
 
@@ -133,12 +180,22 @@ public final class SingleImage {
   }
 
   /** Where the data of all regular files is. */
-  private record Data(long sourceBytes, Frame frame, @Nullable Node packedNode, Sha256 digest) {}
+  private record Data(
+      long sourceBytes,
+      Frame frame,
+      List<Device> devices,
+      @Nullable Node packedNode,
+      Sha256 digest) {}
+
+  private Frame frame(Tree tree, int devices, long dataBlocks) {
+    int prefixBytes = ImagePlan.headPrefixes(tree, encoding).length;
+    return Frame.single(
+        encoding.block(), encoding.configs().length + prefixBytes, devices, dataBlocks);
+  }
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
-    int configBytes = encoding.configs().length + ImagePlan.headPrefixes(tree, encoding).length;
-    int devices = elsewhere.devices().size();
-    long firstBlock = Frame.single(encoding.block(), configBytes, devices, 0).dataBlock();
+    List<Device> devices = elsewhere.devices();
+    long firstBlock = frame(tree, devices.size(), 0).dataBlock();
     WorkerPool pool = WorkerPool.start(options.threads());
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
     Arena arena = Arena.ofShared();
@@ -158,7 +215,8 @@ public final class SingleImage {
       Node packedNode = encoder.runPacked();
       return new Data(
           encoder.sourceBytes(),
-          Frame.single(encoding.block(), configBytes, devices, encoder.endBlock() - firstBlock),
+          frame(tree, devices.size(), encoder.endBlock() - firstBlock),
+          devices,
           packedNode,
           encoder.digest());
     } finally {
@@ -168,9 +226,46 @@ public final class SingleImage {
     }
   }
 
+  private Data chunk(Tree tree, Spool spool) throws IOException {
+    BlockSize block = encoding.block();
+    long firstBlock = blob == null ? frame(tree, 0, 0).dataBlock() : 0;
+    OutputFile file = blob == null ? target.file() : blob.file.file();
+    ChunkFile chunks = new ChunkFile(file, block, firstBlock);
+    DataCount count = new DataCount(0);
+    WorkerPool pool = WorkerPool.start(options.threads());
+    Arena arena = Arena.ofShared();
+    try {
+      new Chunker(
+              source,
+              spool,
+              new DigestIndex(),
+              chunks,
+              new Chunker.Sizes(block, encoding.chunkBits(), 0),
+              options,
+              pool.executor(),
+              arena,
+              count)
+          .run(tree);
+      if (chunks.nextBlock() == 0) {
+        // No device has no blocks.
+        long unused = chunks.append(arena.allocate(block.bytes()));
+      }
+    } finally {
+      pool.end();
+      arena.close();
+    }
+    long blocks = chunks.nextBlock() - firstBlock;
+    List<Device> devices = blob == null ? List.of() : List.of(new Device(blob.tag, blocks));
+    Frame frame = frame(tree, devices.size(), blob == null ? blocks : 0);
+    return new Data(count.source, frame, devices, null, chunks.digest());
+  }
+
   private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {
-    // Blobs in chunk addresses are devices.
-    int[] deviceOfBlob = IntStream.rangeClosed(0, elsewhere.devices().size()).toArray();
+    // Blobs in chunk addresses are devices, but for the own one.
+    int[] deviceOfBlob =
+        blob == null
+            ? IntStream.rangeClosed(0, elsewhere.devices().size()).toArray()
+            : new int[] {1};
     Sha256 all = ImageWriter.both(data, spool.finish());
     Sha256 unused =
         ImageWriter.write(

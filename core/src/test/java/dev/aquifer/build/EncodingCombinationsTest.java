@@ -35,7 +35,8 @@ public final class EncodingCombinationsTest {
   public static Encoding encoding(Random random, int maxBlockBits) {
     int bits = random.nextInt(BlockSize.MIN_BITS, maxBlockBits + 1);
     if (random.nextInt(8) == 0) {
-      return Encoding.plain().withBlockBits(bits);
+      Encoding plain = Encoding.plain().withBlockBits(bits);
+      return random.nextBoolean() ? plain : plain.withChunkBits(bits + random.nextInt(8));
     }
     String[] names = random.nextInt(4) == 0 ? SLOW : FAST;
     Encoding encoding =

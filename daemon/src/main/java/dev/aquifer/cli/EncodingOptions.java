@@ -54,6 +54,20 @@ final class EncodingOptions {
           "How to compress some files: lines of a cluster's bytes (0: not at all), the number of one of -z, from 0 on, and a regular expression for their paths.")
   @Nullable Path hints;
 
+  @Option(
+      names = "--chunksize",
+      paramLabel = "BYTES",
+      description =
+          "Keep data in chunks of so many bytes, a power of two, and equal chunks once. Not with -z.")
+  @Nullable Integer chunkBytes;
+
+  @Option(
+      names = "--blobdev",
+      paramLabel = "FILE",
+      description =
+          "Put the chunks of --chunksize into this new file, which is the image's device.")
+  @Nullable Path blob;
+
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
     return single
@@ -61,6 +75,8 @@ final class EncodingOptions {
         || clusterBytes != null
         || blockBytes != null
         || hints != null
+        || chunkBytes != null
+        || blob != null
         || !extended.isEmpty();
   }
 
@@ -70,6 +86,8 @@ final class EncodingOptions {
         || clusterBytes != null
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || hints != null
+        || chunkBytes != null
+        || blob != null
         || !extended.isEmpty();
   }
 
@@ -96,6 +114,13 @@ final class EncodingOptions {
         encoding = with(encoding, name);
       }
     }
+    if (chunkBytes != null) {
+      encoding =
+          encoding.withChunkBits(
+              bits(chunkBytes, "chunk size %d: expected a power of two, at least a block"));
+    } else if (blob != null) {
+      throw new IllegalArgumentException("--blobdev is for chunks: expected --chunksize BYTES");
+    }
     if (hints == null) {
       return encoding;
     }
@@ -117,9 +142,12 @@ final class EncodingOptions {
   }
 
   private static int blockBits(int bytes) {
-    if (Integer.bitCount(bytes) != 1) {
-      throw new IllegalArgumentException(
-          "block size %d: expected a power of two from 512 to 65536".formatted(bytes));
+    return bits(bytes, "block size %d: expected a power of two from 512 to 65536");
+  }
+
+  private static int bits(int bytes, String message) {
+    if (bytes < 1 || Integer.bitCount(bytes) != 1) {
+      throw new IllegalArgumentException(message.formatted(bytes));
     }
     return Integer.numberOfTrailingZeros(bytes);
   }

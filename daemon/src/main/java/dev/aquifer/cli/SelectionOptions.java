@@ -64,6 +64,20 @@ final class SelectionOptions {
   boolean mkfsTime;
 
   @Option(
+      names = "--ignore-mtime",
+      description =
+          "All files get the time of -T, or of SOURCE_DATE_EPOCH, or else that of the build.")
+  boolean ignoreMtime;
+
+  @Option(names = "--preserve-mtime", description = "Not --ignore-mtime: the default.")
+  boolean preserveMtime;
+
+  @Option(
+      names = "--hard-dereference",
+      description = "Make each name of a file with several names a file of its own.")
+  boolean hardDereference;
+
+  @Option(
       names = "--source-date-epoch",
       paramLabel = "SECONDS",
       defaultValue = "${env:SOURCE_DATE_EPOCH}",
@@ -125,6 +139,13 @@ final class SelectionOptions {
     if (allTime && seconds == null) {
       throw new IllegalArgumentException("--all-time needs -T SECONDS");
     }
+    if (ignoreMtime && preserveMtime) {
+      throw new IllegalArgumentException(
+          "--ignore-mtime and --preserve-mtime: expected one of them");
+    }
+    if (ignoreMtime) {
+      return seconds == null ? Instant.now() : Instant.ofEpochSecond(seconds);
+    }
     boolean isForAll = allTime || (!mkfsTime && epoch() == null);
     return isForAll && seconds != null ? Instant.ofEpochSecond(seconds) : null;
   }
@@ -174,6 +195,7 @@ final class SelectionOptions {
     for (String glob : excludedGlobs) {
       selection = without(selection, glob);
     }
+    selection = selection.withHardDereference(hardDereference);
     Path contexts = fileContexts;
     return contexts == null
         ? selection

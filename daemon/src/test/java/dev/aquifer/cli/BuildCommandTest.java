@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -184,6 +185,36 @@ class BuildCommandTest {
         built(
             scratch.resolve("image"), source, "--xattr-prefix=user.a.", "--xattr-prefix", "user.");
     assertThat(image.superblock().xattrPrefixes()).isEqualTo(2);
+  }
+
+  @Test
+  void namesOfAFileMayBecomeFiles() throws Exception {
+    Files.createLink(source.resolve("again"), source.resolve("data"));
+    Image one = built(scratch.resolve("one"), source);
+    assertThat(one.lookup("again").nid()).isEqualTo(one.lookup("data").nid());
+    Image two = built(scratch.resolve("two"), source, "--hard-dereference");
+    assertThat(two.lookup("again").nid()).isNotEqualTo(two.lookup("data").nid());
+    assertThat(two.lookup("again").nlink()).isEqualTo(1);
+    assertThat(two.open(two.lookup("again")).readBytes(0, data.length)).isEqualTo(data);
+  }
+
+  @Test
+  void timesMayBeThatOfTheBuild() throws Exception {
+    long before = Instant.now().getEpochSecond();
+    Image now = built(scratch.resolve("now"), source, "--ignore-mtime");
+    assertThat(now.lookup("data").mtimeSeconds()).isBetween(before, Instant.now().getEpochSecond());
+    assertThat(now.root().mtimeSeconds()).isEqualTo(now.lookup("data").mtimeSeconds());
+    Image then = built(scratch.resolve("then"), source, "--ignore-mtime", "-T7", "--mkfs-time");
+    assertThat(then.lookup("data").mtimeSeconds()).isEqualTo(7);
+    assertThat(Program.run("build", source, "-o", "x", "--ignore-mtime", "--preserve-mtime").err())
+        .contains("--ignore-mtime and --preserve-mtime: expected one of them");
+  }
+
+  @Test
+  void quietBuildsSayNothing() {
+    Program.Outcome outcome =
+        Program.run("build", source, "-o", scratch.resolve("image"), "--quiet");
+    assertThat(outcome).isEqualTo(new Program.Outcome(0, "", ""));
   }
 
   @Test
