@@ -82,8 +82,7 @@ final class ClusterIndex implements FileIndex {
             | (encoding.isBig() ? BIG : 0)
             | (clusters.inlineBytes() > 0 ? INLINE : 0)
             | (clusters.hasFragment() ? FRAGMENT : 0));
-    int algorithm = encoding.algorithm().number();
-    LittleEndian.put8(dst, 6, algorithm);
+    LittleEndian.put8(dst, 6, clusters.algorithm().number());
     if (isCompact) {
       writeCompact(dst, start);
     } else {

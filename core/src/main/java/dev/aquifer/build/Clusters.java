@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.codec.Algorithm;
 import java.util.Arrays;
 
 /**
@@ -18,6 +19,7 @@ final class Clusters {
   /** Stored bytes, times 2, and 1 if they are encoded. */
   private int[] lengths;
 
+  private final Algorithm algorithm;
   private int count;
 
   /** Where the first one is, in bytes. */
@@ -34,14 +36,16 @@ final class Clusters {
   /** Where the end of the file is in the data of the packed inode. */
   private long fragmentAt = NOWHERE;
 
-  Clusters(int expected) {
+  /** None yet, of as many as are expected; encoded ones by {@code algorithm}. */
+  Clusters(int expected, Algorithm algorithm) {
+    this.algorithm = algorithm;
     this.starts = new long[Math.max(1, expected)];
     this.lengths = new int[starts.length];
   }
 
   /** Those of data that is a fragment as a whole. */
-  static Clusters fragmentAlone(long packedAt) {
-    Clusters clusters = new Clusters(1);
+  static Clusters fragmentAlone(long packedAt, Algorithm algorithm) {
+    Clusters clusters = new Clusters(1, algorithm);
     clusters.add(0, 0, true);
     clusters.fragment(packedAt);
     return clusters;
@@ -77,6 +81,10 @@ final class Clusters {
 
   void fragment(long packedAt) {
     fragmentAt = packedAt;
+  }
+
+  Algorithm algorithm() {
+    return algorithm;
   }
 
   int count() {

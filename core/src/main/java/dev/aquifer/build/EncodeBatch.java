@@ -1,5 +1,7 @@
 package dev.aquifer.build;
 
+import dev.aquifer.codec.Algorithm;
+import dev.aquifer.codec.Compression;
 import dev.aquifer.codec.Compressor;
 import dev.aquifer.codec.Fitted;
 import dev.aquifer.io.Sha256;
@@ -7,6 +9,8 @@ import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -46,9 +50,20 @@ final class EncodeBatch extends Batch implements Closeable {
 
   private static final int MAX_SKIPPED_BLOCKS = 8;
 
-  private final Encoding encoding;
+  /** What there is to choose from for each file, and the rules for it. */
+  private final List<Encoding> choices;
+
+  private final Encoding all;
   private final BlockSize block;
-  private final @Nullable Compressor compressor;
+
+  /** Of each choice, if it has one and was chosen once. */
+  private final @Nullable Compressor[] compressors;
+
+  /** Which choice is that of a piece. */
+  private final int[] choice = new int[MAX_PIECES];
+
+  /** How the piece that is worked on is encoded. */
+  private Encoding encoding;
 
   /** What is to be stored; in whole blocks, unless it is packed. */
   private final MemorySegment stored;
@@ -88,12 +103,11 @@ final class EncodeBatch extends Batch implements Closeable {
       MemorySegment stored,
       MemorySegment inline) {
     super(source, encoding.block(), buffer);
-    this.encoding = encoding;
+    this.all = encoding;
+    this.choices = encoding.choices();
+    this.encoding = choices.getLast();
     this.block = encoding.block();
-    this.compressor =
-        encoding.compression() == null
-            ? null
-            : encoding.compression().open(encoding.clusterBytes());
+    this.compressors = new Compressor[choices.size()];
     this.stored = stored;
     this.inline = inline;
   }
@@ -114,6 +128,8 @@ final class EncodeBatch extends Batch implements Closeable {
     clusters = 0;
     for (int i = 0; i < count(); i++) {
       fragmentFrom[i] = -1;
+      choose(i);
+      Compressor compressor = compressor(choice[i]);
       isFlat[i] = compressor == null || kind(i) == CHUNK;
       if (compressor == null || isFlat[i]) {
         storeFlat(i);
@@ -132,8 +148,24 @@ final class EncodeBatch extends Batch implements Closeable {
       }
       if (kind(i) == TWIN) {
         DigestIndex.toLongs(hash(bytes(i)), fileDigests, digestAt(i));
+        // Equal files that are encoded differently are not equal here.
+        fileDigests[digestAt(i)] += choice[i];
       }
     }
+  }
+
+  private void choose(int piece) {
+    boolean isSame = piece > 0 && node(piece) == node(piece - 1);
+    choice[piece] = isSame ? choice[piece - 1] : all.choice(node(piece).entry);
+    encoding = choices.get(choice[piece]);
+  }
+
+  private @Nullable Compressor compressor(int number) {
+    Compression compression = choices.get(number).compression();
+    if (compressors[number] == null && compression != null) {
+      compressors[number] = compression.open(all.maxClusterBytes());
+    }
+    return compressors[number];
   }
 
   /**
@@ -163,7 +195,7 @@ final class EncodeBatch extends Batch implements Closeable {
   /** What of a flat piece is to lie inline. */
   private int tailBytes(int piece) {
     int tail = block.tail(lengthBytes(piece));
-    boolean mayBeInline = kind(piece) != CHUNK && encoding.inlineData();
+    boolean mayBeInline = kind(piece) != CHUNK && all.inlineData();
     return mayBeInline && tail <= Slots.maxTailBytes(block) ? tail : 0;
   }
 
@@ -174,6 +206,16 @@ final class EncodeBatch extends Batch implements Closeable {
   /** Clusters may be of several files, blocks of flat files may not. */
   private boolean mayBeFlat(int piece) {
     return kind(piece) == WHOLE || kind(piece) == TWIN && lengthBytes(piece) == tailBytes(piece);
+  }
+
+  /** Whether what is stored of a whole file may be that of equal ones, too. */
+  boolean mayBeShared(int piece) {
+    return !isFlat[piece] || mayBeFlat(piece);
+  }
+
+  /** By what the clusters of a piece that is not flat are encoded. */
+  Algorithm algorithm(int piece) {
+    return Objects.requireNonNull(choices.get(choice[piece]).compression()).algorithm();
   }
 
   private boolean isEnd(int piece) {
@@ -337,7 +379,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether what is stored of a piece has to begin with a block of the image. */
   boolean needsBlocks(int piece) {
-    return !encoding.isPacked()
+    return !choices.get(choice[piece]).isPacked()
         || isFlat(piece)
         || kind(piece) == PART && positionBytes(piece) == 0;
   }
@@ -390,8 +432,10 @@ final class EncodeBatch extends Batch implements Closeable {
 
   @Override
   public void close() {
-    if (compressor != null) {
-      compressor.close();
+    for (Compressor compressor : compressors) {
+      if (compressor != null) {
+        compressor.close();
+      }
     }
   }
 }

@@ -132,7 +132,8 @@ final class Encoder implements Closeable {
       return null;
     }
     Node node = packed.node();
-    BatchLine<EncodeBatch> line = line(packed, encoding.withFragments(Encoding.Fragments.NONE));
+    BatchLine<EncodeBatch> line =
+        line(packed, encoding.withoutRules().withFragments(Encoding.Fragments.NONE));
     addParts(line, node, new DoneBytes(BuildProgress.NONE, 0));
     line.finish();
     return node;
@@ -298,7 +299,7 @@ final class Encoder implements Closeable {
 
   /** Whether a file is equal to an earlier one, whose data it then has. */
   private boolean isKnown(EncodeBatch batch, int piece) {
-    if (batch.kind(piece) != EncodeBatch.TWIN) {
+    if (batch.kind(piece) != EncodeBatch.TWIN || !batch.mayBeShared(piece)) {
       return false;
     }
     Node node = batch.node(piece);
@@ -361,7 +362,7 @@ final class Encoder implements Closeable {
     }
     Clusters clusters = node.clusters;
     if (clusters == null) {
-      clusters = new Clusters(batch.clusterCount(piece));
+      clusters = new Clusters(batch.clusterCount(piece), batch.algorithm(piece));
       node.clusters = clusters;
     }
     batch.addClusters(piece, clusters);

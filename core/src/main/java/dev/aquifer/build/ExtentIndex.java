@@ -55,7 +55,7 @@ final class ExtentIndex implements FileIndex {
     this.fileBytes = fileBytes;
     this.clusters = clusters;
     this.blockBits = encoding.blockBits();
-    this.format = encoding.algorithm().number() + 1;
+    this.format = clusters.algorithm().number() + 1;
     this.evenBits = Math.max(blockBits, Long.SIZE - Long.numberOfLeadingZeros(length(0) - 1));
     this.recordBytes = recordBytes();
   }

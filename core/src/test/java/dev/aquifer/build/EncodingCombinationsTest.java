@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +35,8 @@ public final class EncodingCombinationsTest {
   public static Encoding encoding(Random random, int maxBlockBits) {
     int bits = random.nextInt(BlockSize.MIN_BITS, maxBlockBits + 1);
     if (random.nextInt(8) == 0) {
-      return withForms(random, Encoding.plain().withBlockBits(bits));
+      Encoding plain = withForms(random, Encoding.plain().withBlockBits(bits));
+      return random.nextBoolean() ? plain : plain.withChunkBits(bits + random.nextInt(8));
     }
     String[] names = random.nextInt(4) == 0 ? SLOW : FAST;
     Encoding encoding =
@@ -58,6 +60,9 @@ public final class EncodingCombinationsTest {
       int most = Math.max(2 * encoding.clusterBytes(), 1 << bits + 1);
       encoding = encoding.withMaxExtentBytes(random.nextInt(1 << bits, most));
     }
+    for (int i = random.nextInt(4) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
+      encoding = encoding.withRule(rule(random, bits, encoding.wide()));
+    }
     return encoding;
   }
 
@@ -67,6 +72,27 @@ public final class EncodingCombinationsTest {
         .withoutDots(!encoding.fullIndexes() && random.nextInt(4) == 0)
         .withInlineData(random.nextInt(4) != 0)
         .withInodes(random.nextInt(4) == 0 ? Encoding.Inodes.EXTENDED : Encoding.Inodes.SMALLEST);
+  }
+
+  private static ClusterRule rule(Random random, int blockBits, boolean isWide) {
+    String last = "" + random.nextInt(10);
+    if (random.nextInt(4) == 0) {
+      return new ClusterRule(path -> path.endsWith(last), null, 0);
+    }
+    String name = FAST[random.nextInt(FAST.length)];
+    int moreBits = random.nextInt(isWide ? 8 : 9);
+    int clusterBits = Math.min(MAX_CLUSTER_BITS, blockBits + moreBits);
+    return new ClusterRule(path -> path.endsWith(last), Compression.parse(name), 1 << clusterBits);
+  }
+
+  /** Any options that change how attributes are stored, and nothing else that can be seen. */
+  public static BuildOptions options(Random random) {
+    BuildOptions options = BuildOptions.defaults().withThreads(2);
+    if (random.nextInt(4) == 0) {
+      String[] prefixes = {"user.", "user.x", "user.y", "security.", "trusted.overlay."};
+      options = options.withXattrPrefixes(List.of(prefixes).subList(0, random.nextInt(1, 6)));
+    }
+    return random.nextInt(4) == 0 ? options.withInodeDigest(BuildOptions.INODE_DIGEST) : options;
   }
 
   /** A tree for {@code encoding}; about one of 16 has a file of several parts. */
@@ -150,9 +176,10 @@ public final class EncodingCombinationsTest {
       Encoding encoding = encoding(random, BlockSize.MAX_BITS);
       MemoryTree tree = tree(random, encoding);
       Path image = temp.resolve("image");
-      String what = "seed %d, %s".formatted(seed, encoding);
+      BuildOptions options = options(random);
+      String what = "seed %d, %s, %s".formatted(seed, encoding, options);
       try {
-        SingleImage.build(tree, image, encoding, BuildOptions.defaults().withThreads(2));
+        SingleImage.build(tree, image, encoding, options);
         try (FileSource source = FileSource.open(image)) {
           assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
               .as(what)
