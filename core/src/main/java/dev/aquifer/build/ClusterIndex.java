@@ -17,6 +17,7 @@ final class ClusterIndex {
   private static final int HEADER_BYTES = 8;
   private static final int RESERVED_BYTES = 8;
   private static final int FULL_ENTRY_BYTES = 8;
+  private static final int PARTIAL = 0x8000;
   private static final int MAX_COMPACT_BITS = 12;
 
   private static final int SHORT_PACKS = 0x1;
@@ -46,6 +47,7 @@ final class ClusterIndex {
   static Node.Layout layout(Clusters clusters, Encoding encoding) {
     boolean isCompact =
         encoding.block().bits() <= MAX_COMPACT_BITS
+            && !clusters.hasReferences()
             && !clusters.isFragmentAlone()
             && (!clusters.hasFragment() || clusters.fragmentAt() <= 0xffff_ffffL);
     return isCompact ? Node.Layout.COMPRESSED_COMPACT : Node.Layout.COMPRESSED_FULL;
@@ -115,7 +117,7 @@ final class ClusterIndex {
     long at = HEADER_BYTES + RESERVED_BYTES;
     for (long i = 0; i < cursor.count(); i++) {
       cursor.next();
-      LittleEndian.put16(dst, at, cursor.type());
+      LittleEndian.put16(dst, at, cursor.type() | (cursor.isPartial() ? PARTIAL : 0));
       if (cursor.isHead()) {
         LittleEndian.put16(dst, at + 2, cursor.offset());
         LittleEndian.put32(dst, at + 4, cursor.block());

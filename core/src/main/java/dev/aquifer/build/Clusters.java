@@ -1,11 +1,13 @@
 package dev.aquifer.build;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The physical clusters of a compressed file in the order of its data: where in the file each one's
- * data begins, and how many blocks it has. They lie side by side in the image, but for the last
- * one, which may be inline behind the inode, or not there: its data is a fragment.
+ * data begins, and how many blocks it has. They lie side by side in the image, but for those that
+ * are earlier data's, and the last one, which may be inline behind the inode, or not there: its
+ * data is a fragment.
  *
  * <p>No two begin in the same logical cluster, which is as large as a block.
  */
@@ -21,7 +23,10 @@ final class Clusters {
 
   private int count;
 
-  /** Where the first one is. */
+  /** By cluster, {@link #reference} of one that is earlier data's, else 0; null if none is. */
+  private long @Nullable [] references;
+
+  /** Where the first one is that is not earlier data's. */
   private long firstBlock = NOWHERE;
 
   private int blocks;
@@ -53,7 +58,26 @@ final class Clusters {
     this.blocks += blocks;
   }
 
-  /** Says where the first one is, once it is known. */
+  /**
+   * Adds one of earlier data at the end.
+   *
+   * @param block where it is
+   * @param isPartial whether it decodes to more
+   */
+  void refer(long start, int blocks, boolean isEncoded, long block, boolean isPartial) {
+    add(start, blocks, isEncoded);
+    if (references == null || references.length < count) {
+      references =
+          references == null ? new long[entries.length] : Arrays.copyOf(references, entries.length);
+    }
+    references[count - 1] = reference(block, isPartial);
+  }
+
+  private static long reference(long block, boolean isPartial) {
+    return block << 2 | (isPartial ? 2 : 0) | 1;
+  }
+
+  /** Says where the first one is that is not earlier data's, once it is known. */
   void place(long block) {
     if (firstBlock == NOWHERE) {
       firstBlock = block;
@@ -83,6 +107,24 @@ final class Clusters {
 
   boolean isEncoded(int index) {
     return (entries[index] & ENCODED) != 0;
+  }
+
+  boolean hasReferences() {
+    return references != null;
+  }
+
+  boolean isReference(int index) {
+    return references != null && index < references.length && references[index] != 0;
+  }
+
+  /** Where one is that is earlier data's. */
+  long referredBlock(int index) {
+    return references == null ? NOWHERE : references[index] >>> 2;
+  }
+
+  /** Whether it decodes to more than what the file has of it. */
+  boolean isPartial(int index) {
+    return isReference(index) && references != null && (references[index] & 2) != 0;
   }
 
   long firstBlock() {
@@ -118,7 +160,10 @@ final class Clusters {
   /** Whether the blocks have the file's data as it is, one block after the other. */
   boolean isPlain(BlockSize block) {
     for (int i = 0; i < count; i++) {
-      if (isEncoded(i) || blocks(i) != 1 || start(i) != (long) i << block.bits()) {
+      if (isReference(i)
+          || isEncoded(i)
+          || blocks(i) != 1
+          || start(i) != (long) i << block.bits()) {
         return false;
       }
     }

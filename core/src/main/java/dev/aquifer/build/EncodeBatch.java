@@ -6,7 +6,10 @@ import dev.aquifer.io.Sha256;
 import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +56,13 @@ final class EncodeBatch extends Batch implements Closeable {
   /** What is to be stored, in whole blocks. */
   private final MemorySegment stored;
 
+  /** What of the pieces may be equal to other data; null if that is not asked. */
+  private final @Nullable Slices slices;
+
+  private final @Nullable Node[] twins = new Node[MAX_PIECES];
+  private final @Nullable StoredPiece[] storedPieces = new StoredPiece[MAX_PIECES];
+  private final List<List<Match>> matches = new ArrayList<>();
+
   /** Where a stream is made that may lie inline. */
   private final MemorySegment inline;
 
@@ -68,6 +78,7 @@ final class EncodeBatch extends Batch implements Closeable {
   private int[] clusterStart = new int[256];
   private int[] clusterBlocks = new int[256];
   private boolean[] isEncoded = new boolean[256];
+  private @Nullable Reference[] references = new Reference[256];
 
   private int used;
   private int inlineUsed;
@@ -80,13 +91,16 @@ final class EncodeBatch extends Batch implements Closeable {
    * @param buffer where files are read to
    * @param stored as long, for what is made of them
    * @param inline for streams that lie inline; empty if none may
+   * @param slices finds what is equal to other data, before {@link #encode} is called; null to have
+   *     all encoded at once
    */
   EncodeBatch(
       Source source,
       Encoding encoding,
       MemorySegment buffer,
       MemorySegment stored,
-      MemorySegment inline) {
+      MemorySegment inline,
+      @Nullable Slices slices) {
     super(source, encoding.block(), buffer);
     this.encoding = encoding;
     this.block = encoding.block();
@@ -96,6 +110,7 @@ final class EncodeBatch extends Batch implements Closeable {
             : encoding.compression().open(encoding.clusterBytes());
     this.stored = stored;
     this.inline = inline;
+    this.slices = slices;
   }
 
   /** How much room for inline streams a batch needs. */
@@ -109,13 +124,78 @@ final class EncodeBatch extends Batch implements Closeable {
 
   @Override
   void work() {
+    matches.clear();
+    if (slices == null) {
+      encode();
+      return;
+    }
+    slices.clear();
+    for (int i = 0; i < count(); i++) {
+      twins[i] = null;
+      storedPieces[i] = null;
+      matches.add(List.of());
+      if (kind(i) == TWIN) {
+        DigestIndex.toLongs(hash(bytes(i)), fileDigests, digestAt(i));
+      }
+      slices.add(hasClusters(i) ? bytes(i) : bytes(i).asSlice(0, 0));
+    }
+  }
+
+  /** Whether it is worth looking for equal data: not in what goes to the packed inode. */
+  private boolean hasClusters(int piece) {
+    int least =
+        switch (encoding.fragments()) {
+          case NONE -> block.bytes();
+          case TAILS -> isEnd(piece) ? encoding.clusterBytes() : block.bytes();
+          case ALL -> isEnd(piece) ? Integer.MAX_VALUE : block.bytes();
+        };
+    return kind(piece) != CHUNK && lengthBytes(piece) > least;
+  }
+
+  /** The slices of all pieces, after the batch was read. */
+  Slices slices() {
+    return Objects.requireNonNull(slices);
+  }
+
+  boolean hasSlices(int piece) {
+    return slices().first(piece) < slices().first(piece + 1);
+  }
+
+  /** Says that a whole file is equal to an earlier one, and need not be encoded. */
+  void setTwin(int piece, Node twin) {
+    twins[piece] = twin;
+  }
+
+  /** The earlier file that a piece is equal to; null for none. */
+  @Nullable Node twin(int piece) {
+    return twins[piece];
+  }
+
+  /**
+   * Says what of a piece is equal to earlier data.
+   *
+   * @param target is told where the piece is stored
+   */
+  void refer(int piece, StoredPiece target, List<Match> found) {
+    storedPieces[piece] = target;
+    matches.set(piece, found);
+  }
+
+  List<Match> matches(int piece) {
+    return matches.get(piece);
+  }
+
+  /** Encodes what was read. */
+  void encode() {
     used = 0;
     inlineUsed = 0;
     clusters = 0;
     for (int i = 0; i < count(); i++) {
       fragmentFrom[i] = -1;
       isFlat[i] = compressor == null || kind(i) == CHUNK;
-      if (compressor == null || isFlat[i]) {
+      if (twins[i] != null) {
+        isFlat[i] = true;
+      } else if (compressor == null || isFlat[i]) {
         storeFlat(i);
       } else {
         encode(compressor, i);
@@ -129,9 +209,6 @@ final class EncodeBatch extends Batch implements Closeable {
       MemorySegment fragment = fragment(i);
       if (fragment != null) {
         DigestIndex.toLongs(hash(fragment), fragmentDigests, digestAt(i));
-      }
-      if (kind(i) == TWIN) {
-        DigestIndex.toLongs(hash(bytes(i)), fileDigests, digestAt(i));
       }
     }
   }
@@ -185,20 +262,34 @@ final class EncodeBatch extends Batch implements Closeable {
     MemorySegment data = bytes(piece);
     int length = (int) data.byteSize();
     boolean isEnd = isEnd(piece);
+    StoredPiece target = storedPieces[piece];
+    References known =
+        target == null ? null : new References(matches(piece), target, length, block);
+    boolean isBehindReference = false;
     int failures = 0;
     int at = 0;
     while (at < length) {
-      int left = length - at;
-      if (isEnd && isFragment(left)) {
+      Reference next = known == null ? null : known.next(at, isBehindReference);
+      isBehindReference = next != null && next.start() == at;
+      if (target != null && next != null && isBehindReference) {
+        addReference(next, target);
+        at += next.lengthBytes();
+        failures = 0;
+        continue;
+      }
+      int end = next == null ? length : next.start();
+      int left = end - at;
+      boolean isLast = isEnd && end == length;
+      if (isLast && isFragment(left)) {
         addFragment(piece, at);
         break;
       }
-      boolean mayBeInline = isEnd && encoding.inlineTails();
+      boolean mayBeInline = isLast && encoding.inlineTails();
       Fitted fitted = Fitted.NOTHING;
       if (left > block.bytes() || mayBeInline) {
         fitted = compress(compressor, data.asSlice(at, left));
       }
-      if (isEnd
+      if (isLast
           && encoding.fragments() == Encoding.Fragments.TAILS
           && fitted.consumedBytes() == left
           && fitted.streamBytes() < encoding.clusterBytes()) {
@@ -213,14 +304,19 @@ final class EncodeBatch extends Batch implements Closeable {
       if (fitted.consumedBytes() > blocks << block.bits()) {
         store(fitted, blocks);
         addCluster(at, blocks, true);
+        noteStored(piece, at, fitted.consumedBytes(), blocks, true);
         at += fitted.consumedBytes();
         failures = 0;
         continue;
       }
       failures++;
       int skip = Math.clamp(failures / PATIENCE, 1, MAX_SKIPPED_BLOCKS);
-      for (int i = 0; i < skip && at < length; i++) {
-        at += storePlain(data, at);
+      // Where a reference comes, the last block is left to the next round, which may drop it.
+      int stop = end == length ? length : Math.max(at + 1, end - block.bytes());
+      for (int i = 0; i < skip && at < stop; i++) {
+        int step = storePlain(data, at, end);
+        noteStored(piece, at, step, 1, false);
+        at += step;
       }
     }
     if (mayBeFlat(piece) && fragmentFrom[piece] < 0 && isLarger(piece, length)) {
@@ -229,6 +325,24 @@ final class EncodeBatch extends Batch implements Closeable {
       clusters = clustersEnd[piece];
       isFlat[piece] = true;
       storeFlat(piece);
+      if (target != null) {
+        target.setFlat(length - tailBytes(piece), block);
+      }
+    }
+  }
+
+  private void addReference(Reference reference, StoredPiece target) {
+    addCluster(reference.start(), reference.blocks(), reference.isEncoded());
+    references[clusters - 1] = reference;
+    target.add(reference);
+  }
+
+  /** Tells the stored piece of the cluster stored last. */
+  private void noteStored(int piece, int start, int length, int blocks, boolean encoded) {
+    StoredPiece target = storedPieces[piece];
+    if (target != null) {
+      int end = used - storedEnd[piece] >>> block.bits();
+      target.add(start, length, end - blocks, blocks, encoded);
     }
   }
 
@@ -268,8 +382,8 @@ final class EncodeBatch extends Batch implements Closeable {
     used += blocks << block.bits();
   }
 
-  private int storePlain(MemorySegment data, int at) {
-    int length = (int) Math.min(block.bytes(), data.byteSize() - at);
+  private int storePlain(MemorySegment data, int at, int end) {
+    int length = Math.min(block.bytes(), end - at);
     addCluster(at, 1, false);
     MemorySegment.copy(data, at, stored, used, length);
     stored.asSlice(used + length, block.bytes() - length).fill((byte) 0);
@@ -299,7 +413,9 @@ final class EncodeBatch extends Batch implements Closeable {
       clusterStart = Arrays.copyOf(clusterStart, 2 * clusters);
       clusterBlocks = Arrays.copyOf(clusterBlocks, 2 * clusters);
       isEncoded = Arrays.copyOf(isEncoded, 2 * clusters);
+      references = Arrays.copyOf(references, 2 * clusters);
     }
+    references[clusters] = null;
     clusterStart[clusters] = start;
     clusterBlocks[clusters] = blocks;
     isEncoded[clusters++] = encoded;
@@ -362,7 +478,22 @@ final class EncodeBatch extends Batch implements Closeable {
   /** Adds the clusters of a piece to those of its file. */
   void addClusters(int piece, Clusters target) {
     for (int i = clustersEnd[piece]; i < clustersEnd[piece + 1]; i++) {
-      target.add(positionBytes(piece) + clusterStart[i], clusterBlocks[i], isEncoded[i]);
+      long start = positionBytes(piece) + clusterStart[i];
+      Reference reference = references[i];
+      if (reference == null) {
+        target.add(start, clusterBlocks[i], isEncoded[i]);
+      } else {
+        target.refer(
+            start, clusterBlocks[i], isEncoded[i], reference.block(), reference.isPartial());
+      }
+    }
+  }
+
+  /** Says where what is stored of a piece is in the image. */
+  void setPlaced(int piece, long firstBlock) {
+    StoredPiece target = storedPieces[piece];
+    if (target != null) {
+      target.place(firstBlock);
     }
   }
 

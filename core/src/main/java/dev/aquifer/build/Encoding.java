@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param inlineTails whether the last cluster of a file may lie behind its inode, unless it is a
  *     fragment
  * @param fragments what goes to the packed inode
- * @param dedupe whether equal files have their data once
+ * @param dedupe whether equal files have their data once, and equal parts of files
  */
 public record Encoding(
     @Nullable Compression compression,
@@ -102,7 +102,10 @@ public record Encoding(
     return new Encoding(compression, blockBits, clusterBytes, inlineTails, fragments, value);
   }
 
-  /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
+  /**
+   * The same with other {@link #fragments}; with any, equal files and parts have their data once,
+   * too.
+   */
   public Encoding withFragments(Fragments value) {
     return new Encoding(
         compression,

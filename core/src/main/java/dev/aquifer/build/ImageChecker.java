@@ -122,11 +122,12 @@ final class ImageChecker {
 
   private void checkClusters(Node node, Clusters clusters, Inode inode) throws IOException {
     int blockBits = plan.frame().block().bits();
-    long address = clusters.firstBlock() << blockBits;
+    long nextAddress = clusters.firstBlock() << blockBits;
     for (int i = 0; i < clusters.count(); i++) {
       long start = clusters.start(i);
       long end = i + 1 < clusters.count() ? clusters.start(i + 1) : node.sizeBytes();
       long stored = (long) clusters.blocks(i) << blockBits;
+      long address = clusters.isReference(i) ? clusters.referredBlock(i) << blockBits : nextAddress;
       Extent extent = image.map(inode, start);
       boolean isRight =
           switch (extent) {
@@ -138,6 +139,7 @@ final class ImageChecker {
             case Extent.Encoded encoded ->
                 clusters.isEncoded(i)
                     && encoded.skipBytes() == 0
+                    && encoded.isPartial() == clusters.isPartial(i)
                     && encoded.decodedBytes() == end - start
                     && (stored == 0
                         ? encoded.storedBytes() == clusters.inlineBytes()
@@ -149,7 +151,7 @@ final class ImageChecker {
                     && fragment.packedOffsetBytes() == clusters.fragmentAt();
           };
       require(isRight, node);
-      address += stored;
+      nextAddress += clusters.isReference(i) ? 0 : stored;
     }
   }
 

@@ -41,7 +41,7 @@ final class EncodingOptions {
       names = "-E",
       paramLabel = "NAME[,NAME...]",
       description =
-          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments.")
+          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep equal parts of files once, as with fragments.")
   List<String> extended = new ArrayList<>();
 
   /** Whether an image of one file is wanted. */
