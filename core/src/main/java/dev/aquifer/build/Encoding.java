@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param inlineTails whether the last cluster of a file may lie behind its inode, unless it is a
  *     fragment; where clusters lie byte by byte none does
  * @param fragments what goes to the packed inode
- * @param dedupe whether equal files have their data once
+ * @param dedupe whether equal files have their data once, and equal parts of files
  * @param fullIndexes whether indexes of clusters have 8 bytes for each block, even where fewer do
  * @param compressedDirectories whether directories are data of the packed inode, too
  * @param wide whether addresses of blocks have 48 bits, and clusters, but for DEFLATE, lie byte by
@@ -147,8 +147,9 @@ public record Encoding(
           "physical clusters of %d bytes: expected whole blocks of %d bytes, at most %d bytes"
               .formatted(clusterBytes, block.bytes(), Compressor.MAX_STREAM_BYTES));
     }
+    int mostBlocks = Math.min(MAX_LZ4_BLOCKS, Compressor.MAX_STREAM_BYTES >>> block.bits());
     // Where clusters begin anywhere, one touches another block.
-    int maxBlocks = isWide ? MAX_LZ4_BLOCKS - 1 : MAX_LZ4_BLOCKS;
+    int maxBlocks = isWide ? mostBlocks - 1 : mostBlocks;
     if (compression != null
         && compression.algorithm() == Algorithm.LZ4
         && clusterBytes >>> block.bits() > maxBlocks) {
@@ -213,7 +214,10 @@ public record Encoding(
     return with(draft -> draft.dedupe = value);
   }
 
-  /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
+  /**
+   * The same with other {@link #fragments}; with any, equal files and parts have their data once,
+   * too.
+   */
   public Encoding withFragments(Fragments value) {
     return with(
         draft -> {

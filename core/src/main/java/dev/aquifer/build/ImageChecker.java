@@ -132,12 +132,13 @@ final class ImageChecker {
   }
 
   private void checkClusters(Node node, Clusters clusters, Inode inode) throws IOException {
-    long address = clusters.positionBytes();
+    long nextAddress = clusters.positionBytes();
     Extent extent = new Extent.Hole(0, 0);
     for (int i = 0; i < clusters.count(); i++) {
       long start = clusters.start(i);
       long end = clusters.end(i, node.sizeBytes());
       long stored = clusters.storedBytes(i);
+      long address = clusters.isReference(i) ? clusters.referredBytes(i) : nextAddress;
       // What lies side by side as it is comes as one.
       if (extent.fileOffsetBytes() + extent.lengthBytes() < end) {
         extent = image.map(inode, start);
@@ -154,6 +155,7 @@ final class ImageChecker {
                 clusters.isEncoded(i)
                     && encoded.algorithm() == clusters.algorithm()
                     && encoded.skipBytes() == 0
+                    && encoded.isPartial() == clusters.isPartial(i)
                     && encoded.decodedBytes() == end - start
                     && (stored == 0
                         ? encoded.storedBytes() == clusters.inlineBytes()
@@ -165,7 +167,7 @@ final class ImageChecker {
                     && fragment.packedOffsetBytes() == clusters.fragmentAt();
           };
       require(isRight, node);
-      address += stored;
+      nextAddress += clusters.isReference(i) ? 0 : stored;
     }
   }
 

@@ -58,7 +58,7 @@ final class EncodingOptions {
       names = "-E",
       paramLabel = "NAME[,NAME...]",
       description =
-          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments; 48bit: address 2^48 blocks, and store clusters byte by byte (Linux 6.15); dot-omitted: 48bit, and no entries for \".\"; legacy-compress: indexes with 8 bytes for each block; noinline_data: no ends of files behind their inodes; force-inode-compact, force-inode-extended: inodes of 32 bytes, with one time for all, or of 64. ^NAME takes one back.")
+          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep equal parts of files once, as with fragments; 48bit: address 2^48 blocks, and store clusters byte by byte (Linux 6.15); dot-omitted: 48bit, and no entries for \".\"; legacy-compress: indexes with 8 bytes for each block; noinline_data: no ends of files behind their inodes; force-inode-compact, force-inode-extended: inodes of 32 bytes, with one time for all, or of 64. ^NAME takes one back.")
   List<String> extended = new ArrayList<>();
 
   @Option(
