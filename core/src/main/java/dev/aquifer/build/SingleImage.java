@@ -229,8 +229,7 @@ public final class SingleImage {
     try {
       encoder.run(tree, options.progress());
       if (packed != null && encoding.compressedDirectories()) {
-        packDirectories(
-            tree, packed, frame(tree, devices.size(), encoder.endBlock() - firstBlock));
+        packDirectories(tree, packed, frame(tree, devices.size(), encoder.endBlock() - firstBlock));
       }
       Node packedNode = encoder.runPacked();
       Frame frame = frame(tree, devices.size(), encoder.endBlock() - firstBlock);
