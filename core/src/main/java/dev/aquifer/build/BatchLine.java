@@ -5,9 +5,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Fills batches with pieces, has a pool run them, and hands them on in the order in which they were
@@ -17,6 +20,18 @@ final class BatchLine<B extends Batch> {
   /** What becomes of a batch that was run. */
   interface Taker<B> {
     void take(B batch) throws IOException;
+  }
+
+  /** What is decided of batches in their order, when they were read, and before they go on. */
+  interface Between<B> {
+    /** Called once for each batch. */
+    void decide(B batch) throws IOException;
+
+    /** Whether all that the batch just decided on waits for was taken. */
+    boolean isReady(B batch);
+
+    /** The second step, run by the pool. */
+    void goOn(B batch) throws IOException;
   }
 
   /** A piece may have up to 64 MiB. */
@@ -30,7 +45,12 @@ final class BatchLine<B extends Batch> {
   private final BlockSize block;
   private final Function<MemorySegment, B> make;
   private final Taker<B> taker;
+  private final @Nullable Between<B> between;
   private final Deque<B> idle = new ArrayDeque<>();
+
+  /** Batches whose first step runs, if there are two. */
+  private final Deque<Flight<B>> reading = new ArrayDeque<>();
+
   private final Deque<Flight<B>> inFlight = new ArrayDeque<>();
   private long inFlightBytes;
   private B current;
@@ -49,12 +69,29 @@ final class BatchLine<B extends Batch> {
       BlockSize block,
       Function<MemorySegment, B> make,
       Taker<B> taker) {
+    this(pool, threads, arena, block, make, taker, null);
+  }
+
+  /**
+   * The same, with two steps.
+   *
+   * @param between decides, in the thread that adds pieces; null for one step
+   */
+  BatchLine(
+      ExecutorService pool,
+      int threads,
+      Arena arena,
+      BlockSize block,
+      Function<MemorySegment, B> make,
+      Taker<B> taker,
+      @Nullable Between<B> between) {
     this.pool = pool;
     this.maxInFlight = threads + 2;
     this.arena = arena;
     this.block = block;
     this.make = make;
     this.taker = taker;
+    this.between = between;
     this.current = newBatch(0);
   }
 
@@ -87,17 +124,39 @@ final class BatchLine<B extends Batch> {
 
   private void submit() throws IOException {
     if (current.count() > 0) {
-      inFlight.add(new Flight<>(current, pool.submit(current)));
+      (between == null ? inFlight : reading).add(new Flight<>(current, pool.submit(current)));
       inFlightBytes += current.capacityBytes();
     } else {
       idle.add(current);
+    }
+    while (reading.size() >= maxInFlight) {
+      decideOldest();
     }
     while (inFlight.size() >= maxInFlight || inFlightBytes > MAX_IN_FLIGHT_BYTES) {
       takeOldest();
     }
   }
 
+  private void decideOldest() throws IOException {
+    Flight<B> flight = reading.remove();
+    Object unused = Waiting.on(flight.end);
+    Between<B> decider = Objects.requireNonNull(between);
+    decider.decide(flight.batch);
+    while (!decider.isReady(flight.batch)) {
+      takeOldest();
+    }
+    Callable<@Nullable Void> second =
+        () -> {
+          decider.goOn(flight.batch);
+          return null;
+        };
+    inFlight.add(new Flight<>(flight.batch, pool.submit(second)));
+  }
+
   private void takeOldest() throws IOException {
+    if (inFlight.isEmpty()) {
+      decideOldest();
+    }
     Flight<B> flight = inFlight.remove();
     Object unused = Waiting.on(flight.end);
     inFlightBytes -= flight.batch.capacityBytes();
@@ -108,7 +167,7 @@ final class BatchLine<B extends Batch> {
   /** Runs and hands on all that is left. */
   void finish() throws IOException {
     submit();
-    while (!inFlight.isEmpty()) {
+    while (!reading.isEmpty() || !inFlight.isEmpty()) {
       takeOldest();
     }
     current = idleBatch(0);

@@ -24,7 +24,7 @@ import java.util.concurrent.Future;
  *
  * <p>Used by one thread, which also writes the file.
  */
-final class BlobWriter implements Closeable {
+final class BlobWriter implements Chunker.Blocks, Closeable {
   /**
    * What was written.
    *
@@ -70,8 +70,8 @@ final class BlobWriter implements Closeable {
     this.file = OutputFile.create(path);
   }
 
-  /** Appends whole blocks; returns the number of the first. */
-  long append(MemorySegment blocks) throws IOException {
+  @Override
+  public long append(MemorySegment blocks) throws IOException {
     long block = plainSizeBytes >>> ChunkMap.BLOCK_BITS;
     if (block + (blocks.byteSize() >>> ChunkMap.BLOCK_BITS) > MAX_BLOCKS) {
       throw new IOException("the tree's data does not fit in one blob: expected at most 16 TiB");
@@ -89,8 +89,8 @@ final class BlobWriter implements Closeable {
     return block;
   }
 
-  /** The block that is appended next. */
-  long nextBlock() {
+  @Override
+  public long nextBlock() {
     return plainSizeBytes >>> ChunkMap.BLOCK_BITS;
   }
 

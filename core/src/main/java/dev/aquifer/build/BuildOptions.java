@@ -19,6 +19,11 @@ import org.jspecify.annotations.Nullable;
  * @param uuid the file system's UUID, or null to derive it from the content
  * @param volumeName up to 15 bytes of UTF-8
  * @param xattrs whether extended attributes are taken over
+ * @param xattrPrefixes beginnings of names of extended attributes that are stored once, and not
+ *     with each: up to 128 in {@code user.}, {@code trusted.} and {@code security.}
+ * @param inodeDigest the name of an attribute with the SHA-256 of each file's data, by which Linux
+ *     7.0 keeps equal files of several images in memory once; null for none, {@link #INODE_DIGEST}
+ *     by convention
  * @param force whether an existing image layout at the output is replaced
  * @param order paths from the root whose data shall lie first, in this order, as {@link
  *     dev.aquifer.image.ByteNames} has them; all below of directories
@@ -34,9 +39,14 @@ public record BuildOptions(
     @Nullable UUID uuid,
     String volumeName,
     boolean xattrs,
+    List<String> xattrPrefixes,
+    @Nullable String inodeDigest,
     boolean force,
     List<String> order,
     BuildProgress progress) {
+  /** The name of attributes with digests that mkfs.erofs has, too; nobody sees them. */
+  public static final String INODE_DIGEST = "erofs.fingerprint.v1";
+
   private static final int MAX_THREADS = 256;
 
   /** More than these wait for the one thread that writes. */
@@ -45,6 +55,8 @@ public record BuildOptions(
   /** Checks every value. */
   public BuildOptions {
     order = List.copyOf(order);
+    xattrPrefixes = List.copyOf(xattrPrefixes);
+    LongPrefixes unused = LongPrefixes.of(xattrPrefixes, inodeDigest);
     check("zstd level", zstdLevel, 0, 19);
     check("span bits", spanBits, 12, 26);
     check("dedupe chunk bits", dedupeChunkBits, 12, 26);
@@ -55,6 +67,10 @@ public record BuildOptions(
       throw new IllegalArgumentException(
           "volume name '" + volumeName + "': expected at most 15 bytes of UTF-8");
     }
+  }
+
+  LongPrefixes longPrefixes() {
+    return LongPrefixes.of(xattrPrefixes, inodeDigest);
   }
 
   private static void check(String what, int value, int min, int max) {
@@ -77,6 +93,8 @@ public record BuildOptions(
         null,
         "",
         true,
+        List.of(),
+        null,
         false,
         List.of(),
         BuildProgress.NONE);
@@ -127,6 +145,16 @@ public record BuildOptions(
     return with(draft -> draft.xattrs = value);
   }
 
+  /** The same with other {@link #xattrPrefixes}. */
+  public BuildOptions withXattrPrefixes(List<String> value) {
+    return with(draft -> draft.xattrPrefixes = value);
+  }
+
+  /** The same with another {@link #inodeDigest}. */
+  public BuildOptions withInodeDigest(@Nullable String value) {
+    return with(draft -> draft.inodeDigest = value);
+  }
+
   /** The same with or without {@link #force}. */
   public BuildOptions withForce(boolean value) {
     return with(draft -> draft.force = value);
@@ -159,6 +187,8 @@ public record BuildOptions(
     private @Nullable UUID uuid;
     private String volumeName;
     private boolean xattrs;
+    private List<String> xattrPrefixes;
+    private @Nullable String inodeDigest;
     private boolean force;
     private List<String> order;
     private BuildProgress progress;
@@ -173,6 +203,8 @@ public record BuildOptions(
       this.uuid = options.uuid;
       this.volumeName = options.volumeName;
       this.xattrs = options.xattrs;
+      this.xattrPrefixes = options.xattrPrefixes;
+      this.inodeDigest = options.inodeDigest;
       this.force = options.force;
       this.order = options.order;
       this.progress = options.progress;
@@ -189,6 +221,8 @@ public record BuildOptions(
           uuid,
           volumeName,
           xattrs,
+          xattrPrefixes,
+          inodeDigest,
           force,
           order,
           progress);

@@ -17,8 +17,8 @@ final class ChunkBatch extends Batch {
   private final long[] digests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final byte[] digest = new byte[Sha256.SIZE_BYTES];
 
-  ChunkBatch(Source source, MemorySegment buffer) {
-    super(source, BlockSize.USUAL, buffer);
+  ChunkBatch(Source source, BlockSize block, MemorySegment buffer) {
+    super(source, block, buffer);
   }
 
   @Override

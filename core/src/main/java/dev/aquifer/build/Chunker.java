@@ -23,10 +23,29 @@ final class Chunker {
   private final SourceTree source;
   private final Spool spool;
   private final DigestIndex index;
-  private final BlobWriter blob;
-  private final BuildOptions options;
+  private final Blocks blob;
+  private final Sizes sizes;
+  private final BuildProgress progress;
   private final BatchLine<ChunkBatch> line;
   private final DataCount count;
+
+  /** Takes chunks that are new. */
+  interface Blocks {
+    /** Appends whole blocks; returns the number of the first. */
+    long append(MemorySegment blocks) throws IOException;
+
+    /** The block that is appended next. */
+    long nextBlock();
+  }
+
+  /**
+   * What becomes of files.
+   *
+   * @param block the size of blocks
+   * @param chunkBits equal chunks of 2^chunkBits bytes are stored once
+   * @param inlineMaxBytes files up to this size lie inline
+   */
+  record Sizes(BlockSize block, int chunkBits, int inlineMaxBytes) {}
 
   /** What keeps two chunks apart. */
   private final MemorySegment oneBlock;
@@ -43,7 +62,8 @@ final class Chunker {
       SourceTree source,
       Spool spool,
       DigestIndex index,
-      BlobWriter blob,
+      Blocks blob,
+      Sizes sizes,
       BuildOptions options,
       ExecutorService pool,
       Arena arena,
@@ -52,22 +72,23 @@ final class Chunker {
     this.spool = spool;
     this.index = index;
     this.blob = blob;
-    this.options = options;
+    this.sizes = sizes;
+    this.progress = options.progress();
     this.count = count;
-    this.oneBlock = arena.allocate(1L << ChunkMap.BLOCK_BITS);
+    this.oneBlock = arena.allocate(sizes.block.bytes());
     this.line =
         new BatchLine<>(
             pool,
             options.threads(),
             arena,
-            BlockSize.USUAL,
-            buffer -> new ChunkBatch(source::open, buffer),
+            sizes.block,
+            buffer -> new ChunkBatch(source::open, sizes.block, buffer),
             this::take);
   }
 
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree) throws IOException {
-    DoneBytes done = DoneBytes.of(options.progress(), tree);
+    DoneBytes done = DoneBytes.of(progress, tree);
     for (Node node : tree.data()) {
       Waiting.checkInterrupt();
       if (node.stat().isRegular() && node.sizeBytes() > 0) {
@@ -82,14 +103,14 @@ final class Chunker {
 
   private void read(Node file, DoneBytes done) throws IOException {
     long size = file.sizeBytes();
-    if (size <= options.inlineMaxBytes()) {
+    if (size <= sizes.inlineMaxBytes) {
       file.layout = Node.Layout.FLAT_INLINE;
       line.add(file, 0, (int) size, ChunkBatch.INLINE);
       return;
     }
     file.layout = Node.Layout.CHUNK_BASED;
     if (size <= SMALL_BYTES) {
-      addChunks(file, 0, size, options.dedupeChunkBits(), done);
+      addChunks(file, 0, size, sizes.chunkBits, done);
       return;
     }
     try (SourceFile data = source.open(file.entry)) {
@@ -102,7 +123,7 @@ final class Chunker {
   private void addDataOfLargeFile(Node file, SourceFile data, DoneBytes progress)
       throws IOException {
     long size = file.sizeBytes();
-    int chunkBits = ChunkSize.bits(data, size, options.dedupeChunkBits());
+    int chunkBits = ChunkSize.bits(data, size, sizes.chunkBits);
     long done = 0;
     while (done < size) {
       long from = data.nextData(done);
@@ -162,7 +183,7 @@ final class Chunker {
     }
     chunks.set((int) (batch.positionBytes(piece) >>> chunks.chunkBits()), address);
     lastAddress = address;
-    lastBlocks = batch.blocks(piece).byteSize() >>> ChunkMap.BLOCK_BITS;
+    lastBlocks = batch.blocks(piece).byteSize() >>> sizes.block.bits();
   }
 
   /**
@@ -184,7 +205,7 @@ final class Chunker {
     }
     ChunkMap chunks = file.chunks;
     if (chunks == null) {
-      chunks = ChunkMap.holes(file.sizeBytes(), chunkBits, BlockSize.USUAL);
+      chunks = ChunkMap.holes(file.sizeBytes(), chunkBits, sizes.block);
       file.chunks = chunks;
     }
     return chunks;

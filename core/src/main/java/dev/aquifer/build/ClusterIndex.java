@@ -16,6 +16,7 @@ final class ClusterIndex implements FileIndex {
 
   private static final int RESERVED_BYTES = 8;
   private static final int FULL_ENTRY_BYTES = 8;
+  private static final int PARTIAL = 0x8000;
 
   private static final int SHORT_PACKS = 0x1;
   private static final int BIG = 0x6;
@@ -82,8 +83,7 @@ final class ClusterIndex implements FileIndex {
             | (encoding.isBig() ? BIG : 0)
             | (clusters.inlineBytes() > 0 ? INLINE : 0)
             | (clusters.hasFragment() ? FRAGMENT : 0));
-    int algorithm = encoding.algorithm().number();
-    LittleEndian.put8(dst, 6, algorithm);
+    LittleEndian.put8(dst, 6, clusters.algorithm().number());
     if (isCompact) {
       writeCompact(dst, start);
     } else {
@@ -95,7 +95,7 @@ final class ClusterIndex implements FileIndex {
     long at = HEADER_BYTES + RESERVED_BYTES;
     for (long i = 0; i < cursor.count(); i++) {
       cursor.next();
-      LittleEndian.put16(dst, at, cursor.type());
+      LittleEndian.put16(dst, at, cursor.type() | (cursor.isPartial() ? PARTIAL : 0));
       if (cursor.isHead()) {
         LittleEndian.put16(dst, at + 2, cursor.offset());
         LittleEndian.put32(dst, at + 4, cursor.block());

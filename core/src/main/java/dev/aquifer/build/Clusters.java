@@ -1,11 +1,14 @@
 package dev.aquifer.build;
 
+import dev.aquifer.codec.Algorithm;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The physical clusters of a compressed file in the order of its data: where in the file each one's
  * data begins, and how many bytes of the image it has. They lie side by side in the image, but for
- * the last one, which may be inline behind the inode, or not there: its data is a fragment.
+ * those that are earlier data's, and the last one, which may be inline behind the inode, or not
+ * there: its data is a fragment.
  *
  * <p>Of those that have whole blocks, no two begin in the same logical cluster, which is as large
  * as a block.
@@ -18,9 +21,13 @@ final class Clusters {
   /** Stored bytes, times 2, and 1 if they are encoded. */
   private int[] lengths;
 
+  private final Algorithm algorithm;
   private int count;
 
-  /** Where the first one is, in bytes. */
+  /** By cluster, {@link #reference} of one that is earlier data's, else 0; null if none is. */
+  private long @Nullable [] references;
+
+  /** Where the first one is that is not earlier data's, in bytes. */
   private long positionBytes = NOWHERE;
 
   private long storedBytes;
@@ -34,14 +41,16 @@ final class Clusters {
   /** Where the end of the file is in the data of the packed inode. */
   private long fragmentAt = NOWHERE;
 
-  Clusters(int expected) {
+  /** None yet, of as many as are expected; encoded ones by {@code algorithm}. */
+  Clusters(int expected, Algorithm algorithm) {
+    this.algorithm = algorithm;
     this.starts = new long[Math.max(1, expected)];
     this.lengths = new int[starts.length];
   }
 
   /** Those of data that is a fragment as a whole. */
-  static Clusters fragmentAlone(long packedAt) {
-    Clusters clusters = new Clusters(1);
+  static Clusters fragmentAlone(long packedAt, Algorithm algorithm) {
+    Clusters clusters = new Clusters(1, algorithm);
     clusters.add(0, 0, true);
     clusters.fragment(packedAt);
     return clusters;
@@ -63,7 +72,27 @@ final class Clusters {
     this.storedBytes += storedBytes;
   }
 
-  /** Says where the first one is, once it is known. */
+  /**
+   * Adds one of earlier data at the end.
+   *
+   * @param positionBytes where it is
+   * @param isPartial whether it decodes to more
+   */
+  void refer(
+      long start, int storedBytes, boolean isEncoded, long positionBytes, boolean isPartial) {
+    add(start, storedBytes, isEncoded);
+    if (references == null || references.length < count) {
+      references =
+          references == null ? new long[starts.length] : Arrays.copyOf(references, starts.length);
+    }
+    references[count - 1] = reference(positionBytes, isPartial);
+  }
+
+  private static long reference(long positionBytes, boolean isPartial) {
+    return positionBytes << 2 | (isPartial ? 2 : 0) | 1;
+  }
+
+  /** Says where the first one is that is not earlier data's, once it is known. */
   void place(long positionBytes) {
     if (this.positionBytes == NOWHERE) {
       this.positionBytes = positionBytes;
@@ -77,6 +106,10 @@ final class Clusters {
 
   void fragment(long packedAt) {
     fragmentAt = packedAt;
+  }
+
+  Algorithm algorithm() {
+    return algorithm;
   }
 
   int count() {
@@ -100,7 +133,25 @@ final class Clusters {
     return (lengths[index] & 1) != 0;
   }
 
-  /** Where the first one is in the image; {@link #NOWHERE} if none has bytes there. */
+  boolean hasReferences() {
+    return references != null;
+  }
+
+  boolean isReference(int index) {
+    return references != null && index < references.length && references[index] != 0;
+  }
+
+  /** Where one is that is earlier data's, in bytes. */
+  long referredBytes(int index) {
+    return references == null ? NOWHERE : references[index] >>> 2;
+  }
+
+  /** Whether it decodes to more than what the file has of it. */
+  boolean isPartial(int index) {
+    return isReference(index) && references != null && (references[index] & 2) != 0;
+  }
+
+  /** Where the first own one is in the image; {@link #NOWHERE} if none has bytes there. */
   long positionBytes() {
     return positionBytes;
   }
@@ -137,7 +188,8 @@ final class Clusters {
       return false;
     }
     for (int i = 0; i < count; i++) {
-      if (isEncoded(i)
+      if (isReference(i)
+          || isEncoded(i)
           || lengths[i] == 0
           || i > 0 && starts[i] != starts[i - 1] + storedBytes(i - 1)) {
         return false;

@@ -1,12 +1,17 @@
 package dev.aquifer.build;
 
+import dev.aquifer.codec.Algorithm;
+import dev.aquifer.codec.Compression;
 import dev.aquifer.codec.Compressor;
 import dev.aquifer.codec.Fitted;
 import dev.aquifer.io.Sha256;
 import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -46,12 +51,30 @@ final class EncodeBatch extends Batch implements Closeable {
 
   private static final int MAX_SKIPPED_BLOCKS = 8;
 
-  private final Encoding encoding;
+  /** What there is to choose from for each file, and the rules for it. */
+  private final List<Encoding> choices;
+
+  private final Encoding all;
   private final BlockSize block;
-  private final @Nullable Compressor compressor;
+
+  /** Of each choice, if it has one and was chosen once. */
+  private final @Nullable Compressor[] compressors;
+
+  /** Which choice is that of a piece. */
+  private final int[] choice = new int[MAX_PIECES];
+
+  /** How the piece that is worked on is encoded. */
+  private Encoding encoding;
 
   /** What is to be stored; in whole blocks, unless it is packed. */
   private final MemorySegment stored;
+
+  /** What of the pieces may be equal to other data; null if that is not asked. */
+  private final @Nullable Slices slices;
+
+  private final @Nullable Node[] twins = new Node[MAX_PIECES];
+  private final @Nullable StoredPiece[] storedPieces = new StoredPiece[MAX_PIECES];
+  private final List<List<Match>> matches = new ArrayList<>();
 
   /** Where a stream is made that may lie inline. */
   private final MemorySegment inline;
@@ -68,6 +91,7 @@ final class EncodeBatch extends Batch implements Closeable {
   private int[] clusterStart = new int[256];
   private int[] clusterStored = new int[256];
   private boolean[] isEncoded = new boolean[256];
+  private @Nullable Reference[] references = new Reference[256];
 
   private int used;
   private int inlineUsed;
@@ -80,22 +104,25 @@ final class EncodeBatch extends Batch implements Closeable {
    * @param buffer where files are read to
    * @param stored as long, for what is made of them
    * @param inline for streams that lie inline; empty if none may
+   * @param slices finds what is equal to other data, before {@link #encode} is called; null to have
+   *     all encoded at once
    */
   EncodeBatch(
       Source source,
       Encoding encoding,
       MemorySegment buffer,
       MemorySegment stored,
-      MemorySegment inline) {
+      MemorySegment inline,
+      @Nullable Slices slices) {
     super(source, encoding.block(), buffer);
-    this.encoding = encoding;
+    this.all = encoding;
+    this.choices = encoding.choices();
+    this.encoding = choices.getLast();
     this.block = encoding.block();
-    this.compressor =
-        encoding.compression() == null
-            ? null
-            : encoding.compression().open(encoding.clusterBytes());
+    this.compressors = new Compressor[choices.size()];
     this.stored = stored;
     this.inline = inline;
+    this.slices = slices;
   }
 
   /** How much room for inline streams a batch needs. */
@@ -109,13 +136,87 @@ final class EncodeBatch extends Batch implements Closeable {
 
   @Override
   void work() {
+    for (int i = 0; i < count(); i++) {
+      boolean isSame = i > 0 && node(i) == node(i - 1);
+      choice[i] = isSame ? choice[i - 1] : all.choice(node(i).entry);
+    }
+    matches.clear();
+    if (slices == null) {
+      encode();
+      return;
+    }
+    slices.clear();
+    for (int i = 0; i < count(); i++) {
+      twins[i] = null;
+      storedPieces[i] = null;
+      matches.add(List.of());
+      if (kind(i) == TWIN) {
+        DigestIndex.toLongs(hash(bytes(i)), fileDigests, digestAt(i));
+        // Equal files that are encoded differently are not equal here.
+        fileDigests[digestAt(i)] += choice[i];
+      }
+      slices.add(hasClusters(i) ? bytes(i) : bytes(i).asSlice(0, 0));
+    }
+  }
+
+  /** Whether it is worth looking for equal data: not in what goes to the packed inode. */
+  private boolean hasClusters(int piece) {
+    Encoding chosen = encoding(piece);
+    int least =
+        switch (chosen.fragments()) {
+          case NONE -> block.bytes();
+          case TAILS -> isEnd(piece) ? chosen.clusterBytes() : block.bytes();
+          case ALL -> isEnd(piece) ? Integer.MAX_VALUE : block.bytes();
+        };
+    return chosen.compression() != null && kind(piece) != CHUNK && lengthBytes(piece) > least;
+  }
+
+  /** The slices of all pieces, after the batch was read. */
+  Slices slices() {
+    return Objects.requireNonNull(slices);
+  }
+
+  boolean hasSlices(int piece) {
+    return slices().first(piece) < slices().first(piece + 1);
+  }
+
+  /** Says that a whole file is equal to an earlier one, and need not be encoded. */
+  void setTwin(int piece, Node twin) {
+    twins[piece] = twin;
+  }
+
+  /** The earlier file that a piece is equal to; null for none. */
+  @Nullable Node twin(int piece) {
+    return twins[piece];
+  }
+
+  /**
+   * Says what of a piece is equal to earlier data.
+   *
+   * @param target is told where the piece is stored
+   */
+  void refer(int piece, StoredPiece target, List<Match> found) {
+    storedPieces[piece] = target;
+    matches.set(piece, found);
+  }
+
+  List<Match> matches(int piece) {
+    return matches.get(piece);
+  }
+
+  /** Encodes what was read. */
+  void encode() {
     used = 0;
     inlineUsed = 0;
     clusters = 0;
     for (int i = 0; i < count(); i++) {
       fragmentFrom[i] = -1;
+      encoding = encoding(i);
+      Compressor compressor = compressor(choice[i]);
       isFlat[i] = compressor == null || kind(i) == CHUNK;
-      if (compressor == null || isFlat[i]) {
+      if (twins[i] != null) {
+        isFlat[i] = true;
+      } else if (compressor == null || isFlat[i]) {
         storeFlat(i);
       } else {
         encode(compressor, i);
@@ -130,10 +231,15 @@ final class EncodeBatch extends Batch implements Closeable {
       if (fragment != null) {
         DigestIndex.toLongs(hash(fragment), fragmentDigests, digestAt(i));
       }
-      if (kind(i) == TWIN) {
-        DigestIndex.toLongs(hash(bytes(i)), fileDigests, digestAt(i));
-      }
     }
+  }
+
+  private @Nullable Compressor compressor(int number) {
+    Compression compression = choices.get(number).compression();
+    if (compressors[number] == null && compression != null) {
+      compressors[number] = compression.open(all.maxClusterBytes());
+    }
+    return compressors[number];
   }
 
   /**
@@ -163,7 +269,7 @@ final class EncodeBatch extends Batch implements Closeable {
   /** What of a flat piece is to lie inline. */
   private int tailBytes(int piece) {
     int tail = block.tail(lengthBytes(piece));
-    boolean mayBeInline = kind(piece) != CHUNK && encoding.inlineData();
+    boolean mayBeInline = kind(piece) != CHUNK && all.inlineData();
     return mayBeInline && tail <= Slots.maxTailBytes(block) ? tail : 0;
   }
 
@@ -176,6 +282,21 @@ final class EncodeBatch extends Batch implements Closeable {
     return kind(piece) == WHOLE || kind(piece) == TWIN && lengthBytes(piece) == tailBytes(piece);
   }
 
+  /** Whether what is stored of a whole file may be that of equal ones, too. */
+  boolean mayBeShared(int piece) {
+    return encoding(piece).compression() != null || mayBeFlat(piece);
+  }
+
+  /** How a piece is encoded, after the batch was read. */
+  Encoding encoding(int piece) {
+    return choices.get(choice[piece]);
+  }
+
+  /** By what the clusters of a piece that is not flat are encoded. */
+  Algorithm algorithm(int piece) {
+    return encoding(piece).algorithm();
+  }
+
   private boolean isEnd(int piece) {
     return isWhole(piece) || kind(piece) == LAST;
   }
@@ -185,20 +306,37 @@ final class EncodeBatch extends Batch implements Closeable {
     MemorySegment data = bytes(piece);
     int length = (int) data.byteSize();
     boolean isEnd = isEnd(piece);
+    StoredPiece target = storedPieces[piece];
+    References known =
+        target == null ? null : new References(matches(piece), target, length, encoding);
+    boolean isBehindReference = false;
+    // What is stored never gets ahead of what was read. No more, since how large the buffer is
+    // depends on the count of threads.
+    int room = (int) block.roundUp(length);
     int failures = 0;
     int at = 0;
     while (at < length) {
-      int left = length - at;
-      if (isEnd && isFragment(left)) {
+      Reference next = known == null ? null : known.next(at, isBehindReference);
+      isBehindReference = next != null && next.start() == at;
+      if (target != null && next != null && isBehindReference) {
+        addReference(next, target);
+        at += next.lengthBytes();
+        failures = 0;
+        continue;
+      }
+      int end = next == null ? length : next.start();
+      int left = end - at;
+      boolean isLast = isEnd && end == length;
+      if (isLast && isFragment(left)) {
         addFragment(piece, at);
         break;
       }
-      boolean mayBeInline = isEnd && encoding.mayInlineTails();
+      boolean mayBeInline = isLast && encoding.mayInlineTails();
       Fitted fitted = Fitted.NOTHING;
-      if (left > block.bytes() || mayBeInline || encoding.isPacked() && at > 0) {
-        fitted = compress(compressor, data.asSlice(at, left));
+      if (left > block.bytes() || mayBeInline || isWithin(at, end, length)) {
+        fitted = compress(compressor, data.asSlice(at, left), storedEnd[piece] + room);
       }
-      if (isEnd
+      if (isLast
           && encoding.fragments() == Encoding.Fragments.TAILS
           && fitted.consumedBytes() == left
           && fitted.streamBytes() < encoding.clusterBytes()) {
@@ -213,14 +351,20 @@ final class EncodeBatch extends Batch implements Closeable {
       if (fitted.consumedBytes() > storedBytes) {
         store(fitted, storedBytes);
         addCluster(at, storedBytes, true);
+        noteStored(piece, at, fitted.consumedBytes(), storedBytes, true);
         at += fitted.consumedBytes();
         failures = 0;
         continue;
       }
       failures++;
       int skip = Math.clamp(failures / PATIENCE, 1, MAX_SKIPPED_BLOCKS);
-      for (int i = 0; i < skip && at < length; i++) {
-        at += storePlain(data, at);
+      // Where a reference comes, the last block is left to the next round, which may drop it.
+      int stop = end == length ? length : Math.max(at + 1, end - block.bytes());
+      for (int i = 0; i < skip && at < stop; i++) {
+        int before = used;
+        int step = storePlain(data, at, end);
+        noteStored(piece, at, step, used - before, false);
+        at += step;
       }
     }
     if (mayBeFlat(piece) && fragmentFrom[piece] < 0 && isLarger(piece, length)) {
@@ -229,7 +373,30 @@ final class EncodeBatch extends Batch implements Closeable {
       clusters = clustersEnd[piece];
       isFlat[piece] = true;
       storeFlat(piece);
+      if (target != null) {
+        target.setFlat(length - tailBytes(piece), block);
+      }
     }
+  }
+
+  private void addReference(Reference reference, StoredPiece target) {
+    addCluster(reference.start(), reference.storedBytes(), reference.isEncoded());
+    references[clusters - 1] = reference;
+    target.add(reference);
+  }
+
+  /** Tells the stored piece of the cluster stored last. */
+  private void noteStored(int piece, int start, int length, int storedBytes, boolean encoded) {
+    StoredPiece target = storedPieces[piece];
+    if (target != null) {
+      int position = used - storedEnd[piece] - storedBytes;
+      target.add(start, length, position, storedBytes, encoded);
+    }
+  }
+
+  /** Whether it is worth a stream that there is less than a block: not with all of a file. */
+  private boolean isWithin(int start, int end, int length) {
+    return encoding.isPacked() && (start > 0 || end < length);
   }
 
   private void addFragment(int piece, int at) {
@@ -250,8 +417,8 @@ final class EncodeBatch extends Batch implements Closeable {
     return used - storedEnd[piece] + inlined + MAP_BYTES >= length;
   }
 
-  /** Makes a stream at the end of what is stored. */
-  private Fitted compress(Compressor compressor, MemorySegment data) {
+  /** Makes a stream at the end of what is stored, and before {@code storedLimit}. */
+  private Fitted compress(Compressor compressor, MemorySegment data, int storedLimit) {
     if (encoding.hasEvenExtents()) {
       long length = Math.min(data.byteSize(), encoding.extentBytes());
       Fitted fitted = compressor.compress(data.asSlice(0, length), stored.asSlice(used, length));
@@ -259,9 +426,8 @@ final class EncodeBatch extends Batch implements Closeable {
     }
     long blocks = encoding.isPacked() ? Integer.MAX_VALUE : MAX_CLUSTER_BLOCKS;
     long limit = Math.min(data.byteSize(), blocks << block.bits());
-    // What is stored never gets ahead of what was read, so there is room for as much as is left. No
-    // more, since how large the buffer is depends on the count of threads.
-    long room = Math.min(encoding.clusterBytes(), block.roundUp(data.byteSize()));
+    long most = Math.min(encoding.clusterBytes(), block.roundUp(data.byteSize()));
+    long room = encoding.isPacked() ? Math.min(most, storedLimit - used) : most;
     return compressor.compress(
         data.asSlice(0, Math.min(limit, encoding.extentBytes())), stored.asSlice(used, room));
   }
@@ -281,9 +447,9 @@ final class EncodeBatch extends Batch implements Closeable {
     used += storedBytes;
   }
 
-  private int storePlain(MemorySegment data, int at) {
+  private int storePlain(MemorySegment data, int at, int end) {
     int most = encoding.hasEvenExtents() ? encoding.extentBytes() : block.bytes();
-    int length = (int) Math.min(most, data.byteSize() - at);
+    int length = Math.min(most, end - at);
     int storedBytes = encoding.isPacked() ? length : block.bytes();
     addCluster(at, storedBytes, false);
     MemorySegment.copy(data, at, stored, used, length);
@@ -314,7 +480,9 @@ final class EncodeBatch extends Batch implements Closeable {
       clusterStart = Arrays.copyOf(clusterStart, 2 * clusters);
       clusterStored = Arrays.copyOf(clusterStored, 2 * clusters);
       isEncoded = Arrays.copyOf(isEncoded, 2 * clusters);
+      references = Arrays.copyOf(references, 2 * clusters);
     }
+    references[clusters] = null;
     clusterStart[clusters] = start;
     clusterStored[clusters] = storedBytes;
     isEncoded[clusters++] = encoded;
@@ -337,7 +505,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether what is stored of a piece has to begin with a block of the image. */
   boolean needsBlocks(int piece) {
-    return !encoding.isPacked()
+    return !encoding(piece).isPacked()
         || isFlat(piece)
         || kind(piece) == PART && positionBytes(piece) == 0;
   }
@@ -384,14 +552,35 @@ final class EncodeBatch extends Batch implements Closeable {
   /** Adds the clusters of a piece to those of its file. */
   void addClusters(int piece, Clusters target) {
     for (int i = clustersEnd[piece]; i < clustersEnd[piece + 1]; i++) {
-      target.add(positionBytes(piece) + clusterStart[i], clusterStored[i], isEncoded[i]);
+      long start = positionBytes(piece) + clusterStart[i];
+      Reference reference = references[i];
+      if (reference == null) {
+        target.add(start, clusterStored[i], isEncoded[i]);
+      } else {
+        target.refer(
+            start,
+            clusterStored[i],
+            isEncoded[i],
+            reference.positionBytes(),
+            reference.isPartial());
+      }
+    }
+  }
+
+  /** Says where what is stored of a piece is in the image. */
+  void setPlaced(int piece, long positionBytes) {
+    StoredPiece target = storedPieces[piece];
+    if (target != null) {
+      target.place(positionBytes);
     }
   }
 
   @Override
   public void close() {
-    if (compressor != null) {
-      compressor.close();
+    for (Compressor compressor : compressors) {
+      if (compressor != null) {
+        compressor.close();
+      }
     }
   }
 }

@@ -8,9 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -50,14 +48,10 @@ final class Encoder implements Closeable {
 
   private long sourceBytes;
 
-  /** The sizes that several files have which are encoded whole. */
-  private final Set<Long> twinSizes = new HashSet<>();
+  /** What was read so far, to find what is equal; null if that is not asked. */
+  private @Nullable KnownData known;
 
-  /** The index in {@link #twins} by the digest of a file. */
-  private final DigestIndex twinIndex = new DigestIndex();
-
-  /** Files that are unlike all before them. */
-  private final List<Node> twins = new ArrayList<>();
+  private SliceCutter cutter = SliceCutter.of(0);
 
   /**
    * An encoder that has written nothing.
@@ -91,7 +85,12 @@ final class Encoder implements Closeable {
   /** Sets layout and data of every regular file of {@code tree}. */
   void run(Tree tree, BuildProgress progress) throws IOException {
     if (encoding.dedupe()) {
-      findTwinSizes(tree);
+      known = new KnownData(tree, PART_BYTES);
+      long size = 0;
+      for (Node node : tree.nodes()) {
+        size += node.stat().isRegular() ? node.sizeBytes() : 0;
+      }
+      cutter = SliceCutter.of(size);
     }
     DoneBytes done = DoneBytes.of(progress, tree);
     BatchLine<EncodeBatch> line = line(source::open, encoding);
@@ -111,17 +110,6 @@ final class Encoder implements Closeable {
     }
   }
 
-  private void findTwinSizes(Tree tree) {
-    Set<Long> seen = new HashSet<>();
-    for (Node node : tree.nodes()) {
-      if (node.stat().isRegular() && node.sizeBytes() > 0 && node.sizeBytes() <= PART_BYTES) {
-        if (!seen.add(node.sizeBytes())) {
-          twinSizes.add(node.sizeBytes());
-        }
-      }
-    }
-  }
-
   /**
    * Encodes the fragments, after {@link #run}.
    *
@@ -132,7 +120,8 @@ final class Encoder implements Closeable {
       return null;
     }
     Node node = packed.node();
-    BatchLine<EncodeBatch> line = line(packed, encoding.withFragments(Encoding.Fragments.NONE));
+    BatchLine<EncodeBatch> line =
+        line(packed, encoding.withoutRules().withFragments(Encoding.Fragments.NONE));
     addParts(line, node, new DoneBytes(BuildProgress.NONE, 0));
     line.finish();
     return node;
@@ -166,11 +155,13 @@ final class Encoder implements Closeable {
                   encoding,
                   buffer,
                   arena.allocate(buffer.byteSize(), 64),
-                  arena.allocate(EncodeBatch.inlineBytes(encoding), 64));
+                  arena.allocate(EncodeBatch.inlineBytes(encoding), 64),
+                  known == null ? null : new Slices(cutter));
           batches.add(batch);
           return batch;
         },
-        this::take);
+        this::take,
+        known);
   }
 
   private void add(BatchLine<EncodeBatch> line, Node file, DoneBytes done) throws IOException {
@@ -179,7 +170,7 @@ final class Encoder implements Closeable {
       return;
     }
     if (file.sizeBytes() <= PART_BYTES) {
-      boolean mayHaveTwin = twinSizes.contains(file.sizeBytes());
+      boolean mayHaveTwin = known != null && known.mayHaveTwin(file);
       line.add(file, 0, (int) file.sizeBytes(), mayHaveTwin ? EncodeBatch.TWIN : EncodeBatch.WHOLE);
       return;
     }
@@ -263,11 +254,11 @@ final class Encoder implements Closeable {
     long from = 0;
     long at = 0;
     for (int piece = 0; piece < batch.count(); piece++) {
-      long length = batch.storedBytes(piece);
-      if (isKnown(batch, piece)) {
-        write(stored.asSlice(from, at - from));
-        from = at + length;
+      Node twin = batch.twin(piece);
+      if (twin != null) {
+        share(batch.node(piece), twin);
       } else {
+        long length = batch.storedBytes(piece);
         long end = nextByte + (at - from);
         boolean isAligned = length > 0 && (startsBlock || batch.needsBlocks(piece));
         long position = isAligned ? block.roundUp(end) : end;
@@ -277,9 +268,10 @@ final class Encoder implements Closeable {
           nextByte = position;
         }
         startsBlock &= length == 0;
+        batch.setPlaced(piece, position);
         place(batch, piece, position);
+        at += length;
       }
-      at += length;
     }
     write(stored.asSlice(from, at - from));
     if (endBlock() > encoding.maxBlocks()) {
@@ -296,24 +288,12 @@ final class Encoder implements Closeable {
     }
   }
 
-  /** Whether a file is equal to an earlier one, whose data it then has. */
-  private boolean isKnown(EncodeBatch batch, int piece) {
-    if (batch.kind(piece) != EncodeBatch.TWIN) {
-      return false;
-    }
-    Node node = batch.node(piece);
-    long found = twinIndex.find(batch.fileDigests(), batch.digestAt(piece));
-    if (found == DigestIndex.ABSENT) {
-      twinIndex.put(batch.fileDigests(), batch.digestAt(piece), twins.size());
-      twins.add(node);
-      return false;
-    }
-    Node twin = twins.get((int) found);
-    node.layout = twin.layout;
-    node.clusters = twin.clusters;
-    node.startBlock = twin.startBlock;
-    node.spooledAt = twin.spooledAt;
-    return true;
+  /** Gives a file the data of an equal one. */
+  private static void share(Node file, Node twin) {
+    file.layout = twin.layout;
+    file.clusters = twin.clusters;
+    file.startBlock = twin.startBlock;
+    file.spooledAt = twin.spooledAt;
   }
 
   /**
@@ -361,7 +341,7 @@ final class Encoder implements Closeable {
     }
     Clusters clusters = node.clusters;
     if (clusters == null) {
-      clusters = new Clusters(batch.clusterCount(piece));
+      clusters = new Clusters(batch.clusterCount(piece), batch.algorithm(piece));
       node.clusters = clusters;
     }
     batch.addClusters(piece, clusters);

@@ -5,8 +5,16 @@ import dev.aquifer.codec.Compression;
 import dev.aquifer.codec.Compressor;
 import dev.aquifer.image.Feature;
 import dev.aquifer.io.LittleEndian;
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param inlineTails whether the last cluster of a file may lie behind its inode, unless it is a
  *     fragment; where clusters lie byte by byte none does
  * @param fragments what goes to the packed inode
- * @param dedupe whether equal files have their data once
+ * @param dedupe whether equal files have their data once, and equal parts of files
  * @param fullIndexes whether indexes of clusters have 8 bytes for each block, even where fewer do
  * @param compressedDirectories whether directories are data of the packed inode, too
  * @param wide whether addresses of blocks have 48 bits, and clusters, but for DEFLATE, lie byte by
@@ -30,6 +38,9 @@ import org.jspecify.annotations.Nullable;
  * @param omitsDots whether directories have no entry for themselves
  * @param inlineData whether the end of a file that is not compressed may lie behind its inode
  * @param inodes which form inodes have
+ * @param rules what is different for some files: of those that fit a file, the first one counts
+ * @param chunkBits files lie in chunks of 2^chunkBits bytes, equal ones once, or larger ones that
+ *     follow one another: at least a block, up to 26; 0 for no chunks, as with compression
  */
 public record Encoding(
     @Nullable Compression compression,
@@ -44,12 +55,17 @@ public record Encoding(
     boolean wide,
     boolean omitsDots,
     boolean inlineData,
-    Inodes inodes) {
+    Inodes inodes,
+    List<ClusterRule> rules,
+    int chunkBits) {
   /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
   private static final int MAX_LZ4_BLOCKS = 256;
 
   private static final long MAX_BLOCKS = 0xffff_ffffL;
   private static final long MAX_WIDE_BLOCKS = 0xffff_ffff_ffffL;
+
+  /** As much is read at once. */
+  private static final int MAX_CHUNK_BITS = 26;
 
   /** Data as it is, in blocks of 4 KiB. */
   static final Encoding PLAIN = plain();
@@ -76,22 +92,14 @@ public record Encoding(
 
   /** Checks that all goes together. */
   public Encoding {
+    rules = List.copyOf(rules);
     BlockSize block = new BlockSize(blockBits);
-    if (clusterBytes < block.bytes()
-        || clusterBytes > Compressor.MAX_STREAM_BYTES
-        || block.tail(clusterBytes) != 0) {
-      throw new IllegalArgumentException(
-          "physical clusters of %d bytes: expected whole blocks of %d bytes, at most %d bytes"
-              .formatted(clusterBytes, block.bytes(), Compressor.MAX_STREAM_BYTES));
-    }
-    // Where clusters begin anywhere, one touches another block.
-    int maxBlocks = wide ? MAX_LZ4_BLOCKS - 1 : MAX_LZ4_BLOCKS;
-    if (compression != null
-        && compression.algorithm() == Algorithm.LZ4
-        && clusterBytes >>> blockBits > maxBlocks) {
-      throw new IllegalArgumentException(
-          "physical clusters of %d bytes with lz4: expected at most %d blocks of %d bytes, since the kernel mounts no others"
-              .formatted(clusterBytes, maxBlocks, block.bytes()));
+    checkClusters(compression, clusterBytes, block, wide);
+    checkChunks(chunkBits, compression != null, block);
+    for (ClusterRule rule : rules) {
+      if (rule.compression() != null) {
+        checkClusters(rule.compression(), rule.clusterBytes(), block, wide);
+      }
     }
     if (compression == null
         && (clusterBytes > block.bytes()
@@ -100,9 +108,10 @@ public record Encoding(
             || fragments != Fragments.NONE
             || dedupe
             || fullIndexes
-            || compressedDirectories)) {
+            || compressedDirectories
+            || !rules.isEmpty())) {
       throw new IllegalArgumentException(
-          "larger clusters, a limit of extents, inline tails, fragments, dedupe, legacy-compress and zD are of compressed data: expected a compression");
+          "larger clusters, a limit of extents, inline tails, fragments, dedupe, legacy-compress, zD and hints are of compressed data: expected a compression");
     }
     if (maxExtentBytes != 0
         && (maxExtentBytes < block.bytes() || maxExtentBytes > Compressor.MAX_DECODED_BYTES)) {
@@ -116,6 +125,37 @@ public record Encoding(
     }
     if (omitsDots && !wide) {
       throw new IllegalArgumentException("dot-omitted: expected 48bit with it");
+    }
+  }
+
+  private static void checkChunks(int bits, boolean isCompressed, BlockSize block) {
+    if (bits != 0 && (isCompressed || bits < block.bits() || bits > MAX_CHUNK_BITS)) {
+      throw new IllegalArgumentException(
+          isCompressed
+              ? "chunks are of data as it is: expected no compression"
+              : "chunks of %d bytes: expected %d to %d"
+                  .formatted(1L << bits, block.bytes(), 1 << MAX_CHUNK_BITS));
+    }
+  }
+
+  private static void checkClusters(
+      @Nullable Compression compression, int clusterBytes, BlockSize block, boolean isWide) {
+    if (clusterBytes < block.bytes()
+        || clusterBytes > Compressor.MAX_STREAM_BYTES
+        || block.tail(clusterBytes) != 0) {
+      throw new IllegalArgumentException(
+          "physical clusters of %d bytes: expected whole blocks of %d bytes, at most %d bytes"
+              .formatted(clusterBytes, block.bytes(), Compressor.MAX_STREAM_BYTES));
+    }
+    int mostBlocks = Math.min(MAX_LZ4_BLOCKS, Compressor.MAX_STREAM_BYTES >>> block.bits());
+    // Where clusters begin anywhere, one touches another block.
+    int maxBlocks = isWide ? mostBlocks - 1 : mostBlocks;
+    if (compression != null
+        && compression.algorithm() == Algorithm.LZ4
+        && clusterBytes >>> block.bits() > maxBlocks) {
+      throw new IllegalArgumentException(
+          "physical clusters of %d bytes with lz4: expected at most %d blocks of %d bytes, since the kernel mounts no others"
+              .formatted(clusterBytes, maxBlocks, block.bytes()));
     }
   }
 
@@ -134,7 +174,9 @@ public record Encoding(
         false,
         false,
         true,
-        Inodes.SMALLEST);
+        Inodes.SMALLEST,
+        List.of(),
+        0);
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
@@ -148,7 +190,7 @@ public record Encoding(
     return with(
         draft -> {
           draft.blockBits = value;
-          draft.clusterBytes = isBig() ? clusterBytes : bytes;
+          draft.clusterBytes = clusterBytes > 1 << blockBits ? clusterBytes : bytes;
         });
   }
 
@@ -172,7 +214,10 @@ public record Encoding(
     return with(draft -> draft.dedupe = value);
   }
 
-  /** The same with other {@link #fragments}; with any, equal files have their data once, too. */
+  /**
+   * The same with other {@link #fragments}; with any, equal files and parts have their data once,
+   * too.
+   */
   public Encoding withFragments(Fragments value) {
     return with(
         draft -> {
@@ -215,6 +260,46 @@ public record Encoding(
     return with(draft -> draft.inodes = value);
   }
 
+  /** The same with other {@link #chunkBits}. */
+  public Encoding withChunkBits(int value) {
+    return with(draft -> draft.chunkBits = value);
+  }
+
+  /** The same with one more of {@link #rules}, after all others. */
+  public Encoding withRule(ClusterRule value) {
+    List<ClusterRule> more = new ArrayList<>(rules);
+    more.add(value);
+    return with(draft -> draft.rules = more);
+  }
+
+  /** The same for all files. */
+  Encoding withoutRules() {
+    return with(draft -> draft.rules = List.of());
+  }
+
+  /** What there is to choose from: for each of {@link #rules}, and at last for all other files. */
+  List<Encoding> choices() {
+    List<Encoding> choices = new ArrayList<>();
+    for (ClusterRule rule : rules) {
+      choices.add(with(draft -> draft.follow(rule)));
+    }
+    choices.add(withoutRules());
+    return choices;
+  }
+
+  /** Which of {@link #choices} is that of {@code file}. */
+  int choice(SourceEntry file) {
+    if (rules.isEmpty()) {
+      return 0;
+    }
+    String path = new String(file.path(), StandardCharsets.ISO_8859_1);
+    int choice = 0;
+    while (choice < rules.size() && !rules.get(choice).paths().test(path)) {
+      choice++;
+    }
+    return choice;
+  }
+
   private Encoding with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -236,6 +321,8 @@ public record Encoding(
     private boolean omitsDots;
     private boolean inlineData;
     private Inodes inodes;
+    private List<ClusterRule> rules;
+    private int chunkBits;
 
     Draft(Encoding encoding) {
       this.compression = encoding.compression;
@@ -251,6 +338,24 @@ public record Encoding(
       this.omitsDots = encoding.omitsDots;
       this.inlineData = encoding.inlineData;
       this.inodes = encoding.inodes;
+      this.rules = encoding.rules;
+      this.chunkBits = encoding.chunkBits;
+    }
+
+    /** Makes it that of files with a rule. */
+    void follow(ClusterRule rule) {
+      compression = rule.compression();
+      clusterBytes = rule.clusterBytes();
+      rules = List.of();
+      if (compression == null) {
+        clusterBytes = new BlockSize(blockBits).bytes();
+        maxExtentBytes = 0;
+        inlineTails = false;
+        fragments = Fragments.NONE;
+        dedupe = false;
+        fullIndexes = false;
+        compressedDirectories = false;
+      }
     }
 
     Encoding finish() {
@@ -267,7 +372,9 @@ public record Encoding(
           wide,
           omitsDots,
           inlineData,
-          inodes);
+          inodes,
+          rules,
+          chunkBits);
     }
   }
 
@@ -275,13 +382,33 @@ public record Encoding(
     return new BlockSize(blockBits);
   }
 
-  boolean isBig() {
-    return clusterBytes > 1 << blockBits;
-  }
-
-  /** The algorithm; only for what is compressed. */
+  /** By what files are compressed that have no rule. */
   Algorithm algorithm() {
     return Objects.requireNonNull(compression).algorithm();
+  }
+
+  /** The largest physical cluster of any file. */
+  int maxClusterBytes() {
+    int max = clusterBytes;
+    for (ClusterRule rule : rules) {
+      max = Math.max(max, rule.clusterBytes());
+    }
+    return max;
+  }
+
+  boolean isBig() {
+    return maxClusterBytes() > 1 << blockBits;
+  }
+
+  /** The algorithms of all files by their numbers. */
+  private SortedSet<Algorithm> algorithmsInUse() {
+    SortedSet<Algorithm> found = new TreeSet<>(Comparator.comparingInt(Algorithm::number));
+    for (Encoding choice : choices()) {
+      if (choice.compression != null) {
+        found.add(choice.compression.algorithm());
+      }
+    }
+    return found;
   }
 
   /** How many blocks there may be. */
@@ -324,7 +451,8 @@ public record Encoding(
   }
 
   private boolean hasConfigs() {
-    return compression != null && (isBig() || wide || compression.algorithm() != Algorithm.LZ4);
+    return compression != null
+        && (isBig() || wide || !algorithmsInUse().equals(Set.of(Algorithm.LZ4)));
   }
 
   /** The bits of the superblock's incompatible features. */
@@ -345,9 +473,14 @@ public record Encoding(
     if (compression == null) {
       return 0;
     }
-    return hasConfigs()
-        ? 1 << compression.algorithm().number()
-        : compression.dictionaryBytes(clusterBytes);
+    if (!hasConfigs()) {
+      return compression.dictionaryBytes(clusterBytes);
+    }
+    int bits = 0;
+    for (Algorithm algorithm : algorithmsInUse()) {
+      bits |= 1 << algorithm.number();
+    }
+    return bits;
   }
 
   /**
@@ -364,17 +497,32 @@ public record Encoding(
    * </table>
    */
   byte[] configs() {
-    if (compression == null || !hasConfigs()) {
-      return new byte[0];
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    if (hasConfigs()) {
+      for (Algorithm algorithm : algorithmsInUse()) {
+        all.writeBytes(config(algorithm));
+      }
     }
-    int dictionary = compression.dictionaryBytes(clusterBytes);
+    return all.toByteArray();
+  }
+
+  /** What streams of {@code algorithm} may need, at most. */
+  private byte[] config(Algorithm algorithm) {
+    int dictionary = 0;
+    int clusters = 0;
+    for (Encoding choice : choices()) {
+      if (choice.compression != null && choice.compression.algorithm() == algorithm) {
+        dictionary = Math.max(dictionary, choice.compression.dictionaryBytes(maxClusterBytes()));
+        clusters = Math.max(clusters, choice.clusterBytes);
+      }
+    }
     int windowBits = Integer.numberOfTrailingZeros(Integer.highestOneBit(dictionary));
-    return switch (compression.algorithm()) {
+    return switch (algorithm) {
       case LZ4 -> {
         byte[] bytes = config(14);
         LittleEndian.put16(MemorySegment.ofArray(bytes), 2, dictionary);
         LittleEndian.put16(
-            MemorySegment.ofArray(bytes), 4, (clusterBytes >>> blockBits) + (wide ? 1 : 0));
+            MemorySegment.ofArray(bytes), 4, (clusters >>> blockBits) + (wide ? 1 : 0));
         yield bytes;
       }
       case MICROLZMA -> {

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
  * <caption>records</caption>
  * <tr><th>length</th><th>says</th><th>where</th></tr>
  * <tr><td>4</td><td>stored length</td><td>all clusters but the last have the same power of two of
- * the file's bytes, and lie side by side; where the first one is comes before the records</td></tr>
+ * the file's bytes, and lie side by side, none being earlier data's; where the first one is comes before the records</td></tr>
  * <tr><td>8</td><td>and where it is</td><td>the same, but the file ends with a fragment that 32 bits
  * don't reach; all clusters are in the first 4 GiB</td></tr>
  * <tr><td>16</td><td>and where its data begins in the file</td><td>the last cluster does so in the
@@ -24,6 +24,9 @@ final class ExtentIndex implements FileIndex {
   private static final int EXTENTS = 0x1;
   private static final int RECORD_SHIFT = 1;
   private static final int FORMAT_SHIFT = 28;
+
+  /** A flag of a record: what is stored stands for more. */
+  private static final int PARTIAL = 1 << 27;
 
   private static final int LENGTH = 4;
   private static final int WITH_POSITION = 8;
@@ -55,7 +58,7 @@ final class ExtentIndex implements FileIndex {
     this.fileBytes = fileBytes;
     this.clusters = clusters;
     this.blockBits = encoding.blockBits();
-    this.format = encoding.algorithm().number() + 1;
+    this.format = clusters.algorithm().number() + 1;
     this.evenBits = Math.max(blockBits, Long.SIZE - Long.numberOfLeadingZeros(length(0) - 1));
     this.recordBytes = recordBytes();
   }
@@ -66,7 +69,7 @@ final class ExtentIndex implements FileIndex {
 
   private int recordBytes() {
     int last = clusters.count() - 1;
-    if (isEven()) {
+    if (!clusters.hasReferences() && isEven()) {
       if (clusters.count() <= MAX_SUMMED
           && (!clusters.hasFragment() || clusters.fragmentAt() <= MAX_32)) {
         return LENGTH;
@@ -120,8 +123,11 @@ final class ExtentIndex implements FileIndex {
       } else {
         long stored = clusters.storedBytes(i);
         long encoded = clusters.isEncoded(i) ? (long) format << FORMAT_SHIFT : 0;
-        write(dst, at, stored | encoded, position, clusters.start(i));
-        position += stored;
+        long partial = clusters.isPartial(i) ? PARTIAL : 0;
+        boolean isOwn = !clusters.isReference(i);
+        long address = isOwn ? position : clusters.referredBytes(i);
+        write(dst, at, stored | encoded | partial, address, clusters.start(i));
+        position += isOwn ? stored : 0;
       }
       at += recordBytes;
     }

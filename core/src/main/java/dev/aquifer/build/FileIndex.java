@@ -35,6 +35,7 @@ sealed interface FileIndex permits ClusterIndex, ExtentIndex {
     }
     boolean isCompact =
         !encoding.fullIndexes()
+            && !clusters.hasReferences()
             && encoding.block().bits() <= ClusterIndex.MAX_COMPACT_BITS
             && (!clusters.hasFragment() || clusters.fragmentAt() <= 0xffff_ffffL);
     return isCompact ? Node.Layout.COMPRESSED_COMPACT : Node.Layout.COMPRESSED_FULL;

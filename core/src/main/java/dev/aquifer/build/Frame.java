@@ -13,7 +13,7 @@ import dev.aquifer.image.Superblock;
  *   single file:  | head | data ... | inodes ... |
  *
  *   head:  byte 0    1024         1152
- *          | nothing | superblock | compression configurations | device slots |
+ *          | nothing | superblock | compression configurations | long prefixes | device slots |
  * </pre>
  *
  * <p>Nids count from where the inodes start, so that the root's is small. Where that is farther
@@ -43,21 +43,27 @@ record Frame(
     return CONFIGS_AT;
   }
 
-  /** The frame of a bootstrap. */
-  static Frame bootstrap(int devices) {
-    long headBytes = headBytes(0, devices);
-    return new Frame(BlockSize.USUAL, devicesAt(0), headBytes, 0, 0, headBytes);
+  /**
+   * The frame of a bootstrap.
+   *
+   * @param prefixBytes the size of the long prefixes of names of attributes
+   */
+  static Frame bootstrap(int prefixBytes, int devices) {
+    long headBytes = headBytes(prefixBytes, devices);
+    long inodesAt = headBytes + Inode.SLOT_BYTES - 1 & -Inode.SLOT_BYTES;
+    return new Frame(BlockSize.USUAL, devicesAt(prefixBytes), headBytes, 0, 0, inodesAt);
   }
 
   /**
    * The frame of an image with its data.
    *
+   * @param prefixBytes the size of the long prefixes of names of attributes in the head
    * @param devices the count of device slots
    * @param dataBlocks how many blocks of data there are
    */
-  static Frame single(Encoding encoding, int devices, long dataBlocks) {
+  static Frame single(Encoding encoding, int prefixBytes, int devices, long dataBlocks) {
     BlockSize block = encoding.block();
-    int configBytes = encoding.configs().length;
+    int configBytes = encoding.configs().length + prefixBytes;
     long headBytes = headBytes(configBytes, devices);
     long dataEnd = block.count(headBytes) + dataBlocks;
     // Nid 0 would give a file the inode number 0, by which some programs know a deleted one.

@@ -58,8 +58,9 @@ public final class ImageBuilder {
 
   private BuildResult build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(layout.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options.xattrs(), FileKey.of(layout.directory()));
+      Tree read = TreeReader.read(source, spool, options, FileKey.of(layout.directory()));
       Tree tree = DataOrder.of(read, options.order(), source.name());
+      InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();
       Data data = readData(tree, spool);
       List<Stored> stored = store(data);
@@ -100,7 +101,9 @@ public final class ImageBuilder {
       DigestIndex index = new DigestIndex();
       ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
       DataCount count = new DataCount(reused.blobs().size());
-      new Chunker(source, spool, index, blob, options, pool, arena, count).run(tree);
+      Chunker.Sizes sizes =
+          new Chunker.Sizes(BlockSize.USUAL, options.dedupeChunkBits(), options.inlineMaxBytes());
+      new Chunker(source, spool, index, blob, sizes, options, pool, arena, count).run(tree);
       return new Data(reused, count, object, blob.finish());
     } finally {
       workers.end();

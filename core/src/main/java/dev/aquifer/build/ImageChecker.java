@@ -16,8 +16,8 @@ import java.util.Arrays;
 /**
  * Reads an image's metadata back through the reader and compares it with what was planned: the
  * checksum of the superblock, device slots, every inode with all its fields, every name of every
- * directory, the count of extended attributes, targets of links, inline data, and where every chunk
- * and cluster lies. The data itself is not read again.
+ * directory, the count of extended attributes, whether there is a digest, targets of links, inline
+ * data, and where every chunk and cluster lies. The data itself is not read again.
  */
 final class ImageChecker {
   private final ImagePlan plan;
@@ -61,6 +61,9 @@ final class ImageChecker {
         "features");
     require(image.superblock().inodes() == plan.byNid().size(), "count of inodes");
     require(image.superblock().blocks() == plan.blocks(), "count of blocks");
+    require(
+        image.superblock().xattrPrefixes() == plan.tree().xattrs().prefixes().count(),
+        "count of long prefixes");
     require(image.root().nid() == plan.tree().root().nid, "root");
     require(image.deviceSlots().size() == plan.devices().size(), "count of devices");
     for (int i = 0; i < plan.devices().size(); i++) {
@@ -90,6 +93,7 @@ final class ImageChecker {
       require(FileStat.rdev(inode.rdevMajor(), inode.rdevMinor()) == stat.rdev(), node);
     }
     require(image.xattrs(inode).size() == node.xattrs.count(), node);
+    require(image.digest(inode).isPresent() == hasDigest(node), node);
     if (node instanceof Node.Directory directory) {
       checkNames(directory, image.directory(inode));
     } else if (node.chunks != null) {
@@ -101,6 +105,13 @@ final class ImageChecker {
     } else if (node.spooledAt != Node.NOWHERE) {
       checkSpooled(node, image.open(inode), 0, (int) node.sizeBytes());
     }
+  }
+
+  private boolean hasDigest(Node node) {
+    return plan.tree().xattrs().prefixes().hasDigests()
+        && node.stat().isRegular()
+        && node.sizeBytes() > 0
+        && node != plan.packed();
   }
 
   private void checkFlat(Node node, Inode inode) throws IOException {
@@ -121,12 +132,13 @@ final class ImageChecker {
   }
 
   private void checkClusters(Node node, Clusters clusters, Inode inode) throws IOException {
-    long address = clusters.positionBytes();
+    long nextAddress = clusters.positionBytes();
     Extent extent = new Extent.Hole(0, 0);
     for (int i = 0; i < clusters.count(); i++) {
       long start = clusters.start(i);
       long end = clusters.end(i, node.sizeBytes());
       long stored = clusters.storedBytes(i);
+      long address = clusters.isReference(i) ? clusters.referredBytes(i) : nextAddress;
       // What lies side by side as it is comes as one.
       if (extent.fileOffsetBytes() + extent.lengthBytes() < end) {
         extent = image.map(inode, start);
@@ -141,7 +153,9 @@ final class ImageChecker {
                         || plain.addressBytes() + (start - plain.fileOffsetBytes()) == address);
             case Extent.Encoded encoded ->
                 clusters.isEncoded(i)
+                    && encoded.algorithm() == clusters.algorithm()
                     && encoded.skipBytes() == 0
+                    && encoded.isPartial() == clusters.isPartial(i)
                     && encoded.decodedBytes() == end - start
                     && (stored == 0
                         ? encoded.storedBytes() == clusters.inlineBytes()
@@ -153,7 +167,7 @@ final class ImageChecker {
                     && fragment.packedOffsetBytes() == clusters.fragmentAt();
           };
       require(isRight, node);
-      address += stored;
+      nextAddress += clusters.isReference(i) ? 0 : stored;
     }
   }
 

@@ -84,7 +84,8 @@ final class ImagePlan {
    */
   static ImagePlan of(Tree tree, List<Device> devices, @Nullable Instant timestamp)
       throws IOException {
-    return of(tree, devices, timestamp, Frame.bootstrap(devices.size()), Encoding.PLAIN, null);
+    Frame frame = Frame.bootstrap(headPrefixes(tree, Encoding.PLAIN).length, devices.size());
+    return of(tree, devices, timestamp, frame, Encoding.PLAIN, null);
   }
 
   /**
@@ -106,6 +107,14 @@ final class ImagePlan {
     plan.placeInodes();
     plan.placeBlocks();
     return plan;
+  }
+
+  /**
+   * The long prefixes of names of attributes, as they lie in the head. If there is a packed inode
+   * its data begins with them: kernels before 6.17 look for them there then.
+   */
+  static byte[] headPrefixes(Tree tree, Encoding encoding) {
+    return encoding.hasPacked() ? new byte[0] : tree.xattrs().prefixes().records();
   }
 
   /**
@@ -233,7 +242,7 @@ final class ImagePlan {
   /** Where a directory is among the fragments is said when they are there. */
   private void chooseFragment(Node node) {
     if (node.clusters == null) {
-      node.clusters = Clusters.fragmentAlone(0);
+      node.clusters = Clusters.fragmentAlone(0, encoding.algorithm());
     }
     node.layout = FileIndex.layout(node.clusters, encoding);
   }
@@ -253,7 +262,7 @@ final class ImagePlan {
             blocks.write(i, bytes);
             packed.append(bytes);
           }
-          directory.clusters = Clusters.fragmentAlone(at);
+          directory.clusters = Clusters.fragmentAlone(at, encoding.algorithm());
         }
       }
     }

@@ -118,15 +118,17 @@ final class ImageWriter {
   private void writeHead() throws IOException {
     output.padTo(Superblock.POSITION_BYTES);
     writeSuperblock(output.next(Superblock.SIZE_BYTES));
-    byte[] configs = plan.encoding().configs();
-    if (configs.length > 0) {
-      MemorySegment.copy(
-          configs, 0, output.next(configs.length), ValueLayout.JAVA_BYTE, 0, configs.length);
-    }
+    write(plan.encoding().configs());
+    write(ImagePlan.headPrefixes(plan.tree(), plan.encoding()));
     if (!plan.devices().isEmpty()) {
       output.padTo(plan.frame().devicesAt());
       writeDevices();
     }
+  }
+
+  private void write(byte[] bytes) throws IOException {
+    MemorySegment dst = output.next(bytes.length);
+    MemorySegment.copy(bytes, 0, dst, ValueLayout.JAVA_BYTE, 0, bytes.length);
   }
 
   private void writeInodes() throws IOException {
@@ -167,7 +169,10 @@ final class ImageWriter {
    * <tr><td>84</td><td>2</td><td>algorithms, see {@link Encoding#algorithms}</td></tr>
    * <tr><td>86</td><td>2</td><td>count of device slots</td></tr>
    * <tr><td>88</td><td>2</td><td>where they are, in units of 128 bytes</td></tr>
+   * <tr><td>91</td><td>1</td><td>count of long prefixes</td></tr>
+   * <tr><td>92</td><td>4</td><td>where they are, in units of 4 bytes</td></tr>
    * <tr><td>96</td><td>8</td><td>nid of the packed inode</td></tr>
+   * <tr><td>105</td><td>1</td><td>which of the long prefixes digests have</td></tr>
    * <tr><td>108</td><td>4</td><td>with 48-bit addresses: time of the image, from the epoch</td></tr>
    * <tr><td>112</td><td>8</td><td>and the nid of the root, if the short field has no room for it or
    * for the count of blocks</td></tr>
@@ -199,6 +204,7 @@ final class ImageWriter {
       LittleEndian.put32(dst, 108, plan.buildSeconds() - plan.epochSeconds() & MAX_32);
     }
     writeRoot(dst, plan.tree().root().nid);
+    writePrefixFields(dst);
   }
 
   private void writeRoot(MemorySegment dst, long nid) {
@@ -211,17 +217,34 @@ final class ImageWriter {
     }
   }
 
+  private void writePrefixFields(MemorySegment dst) {
+    LongPrefixes prefixes = plan.tree().xattrs().prefixes();
+    LittleEndian.put8(dst, 91, prefixes.count());
+    if (hasHeadPrefixes(plan)) {
+      long at = Frame.configsAt() + plan.encoding().configs().length;
+      LittleEndian.put32(dst, 92, at / 4);
+    }
+    LittleEndian.put8(dst, 105, prefixes.hasDigests() ? prefixes.digestPlace() : 0);
+  }
+
+  private static boolean hasHeadPrefixes(ImagePlan plan) {
+    return ImagePlan.headPrefixes(plan.tree(), plan.encoding()).length > 0;
+  }
+
   /** The features that a reader need not know. */
   static long compatibleFeatures(ImagePlan plan) {
     boolean hasXattrs = !plan.tree().xattrs().isEmpty();
     return Feature.SB_CHKSUM.bit()
         | Feature.MTIME.bit()
-        | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0);
+        | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0)
+        | (hasHeadPrefixes(plan) ? Feature.PLAIN_XATTR_PFX.bit() : 0)
+        | (plan.tree().xattrs().prefixes().hasDigests() ? Feature.ISHARE_XATTRS.bit() : 0);
   }
 
   /** The features that a reader must know. */
   static long incompatibleFeatures(ImagePlan plan) {
     return plan.encoding().incompatibleFeatures()
+        | (plan.tree().xattrs().prefixes().count() > 0 ? Feature.XATTR_PREFIXES.bit() : 0)
         | (plan.hasChunks() ? Feature.CHUNKED_FILE.bit() : 0)
         | (plan.devices().isEmpty() ? 0 : Feature.DEVICE_TABLE.bit());
   }
@@ -241,8 +264,11 @@ final class ImageWriter {
       MemorySegment slot = output.next(DeviceSlot.SIZE_BYTES);
       byte[] tag = device.tag().getBytes(StandardCharsets.UTF_8);
       MemorySegment.copy(tag, 0, slot, ValueLayout.JAVA_BYTE, 0, tag.length);
-      LittleEndian.put32(slot, 64, device.blocks());
-      LittleEndian.put32(slot, 68, uniaddr);
+      LittleEndian.put32(slot, 64, device.blocks() & MAX_32);
+      LittleEndian.put32(slot, 68, uniaddr & MAX_32);
+      // Zero without 48-bit addresses: no more blocks are addressed then.
+      LittleEndian.put16(slot, 72, (int) (device.blocks() >>> 32));
+      LittleEndian.put16(slot, 74, (int) (uniaddr >>> 32));
       uniaddr += device.blocks();
     }
   }

@@ -56,8 +56,12 @@ final class LclusterCursor {
     number++;
     if (at + 1 < clusters.count() && clusters.start(at + 1) >>> bits == number) {
       at++;
-      block = nextBlock;
-      nextBlock += clusters.storedBytes(at) >>> bits;
+      if (clusters.isReference(at)) {
+        block = clusters.referredBytes(at) >>> bits;
+      } else {
+        block = nextBlock;
+        nextBlock += clusters.storedBytes(at) >>> bits;
+      }
     }
   }
 
@@ -87,6 +91,11 @@ final class LclusterCursor {
       return NONHEAD;
     }
     return isEnd() || !clusters.isEncoded(at) ? PLAIN : HEAD1;
+  }
+
+  /** Whether it is a head, and what is stored stands for more. */
+  boolean isPartial() {
+    return isHead() && !isEnd() && clusters.isPartial(at);
   }
 
   /** Of a head: where in its logical cluster the data begins. */

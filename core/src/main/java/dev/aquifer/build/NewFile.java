@@ -124,6 +124,11 @@ final class NewFile implements Closeable {
     OutputFile.syncDirectory(output.resolveSibling(""));
   }
 
+  /** Removes the file after {@link #commit}, when what it belongs to can't be had. */
+  void retract() throws IOException {
+    Files.deleteIfExists(output);
+  }
+
   /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
   static void moveToNewName(Path temporary, Path output) throws IOException {
     try {

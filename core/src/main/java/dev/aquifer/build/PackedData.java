@@ -43,9 +43,12 @@ final class PackedData implements Batch.Source, Closeable {
    * Creates the file; it goes when this is closed.
    *
    * @param like the packed inode gets the owner and times of this one
+   * @param first what the data begins with
    */
-  static PackedData create(Path path, Node like) throws IOException {
-    return new PackedData(OutputFile.createScratch(path), like);
+  static PackedData create(Path path, Node like, byte[] first) throws IOException {
+    PackedData data = new PackedData(OutputFile.createScratch(path), like);
+    long unused = data.append(MemorySegment.ofArray(first));
+    return data;
   }
 
   long sizeBytes() {

@@ -21,19 +21,27 @@ public final class SingleImage {
   private final NewFile target;
   private final long gapBlocks;
 
+  /** Where chunks go; null for the image itself. */
+  private final @Nullable Blob blob;
+
+  /** A file for chunks and what the image calls it. */
+  private record Blob(NewFile file, String tag) {}
+
   private SingleImage(
       SourceTree source,
       Encoding encoding,
       BuildOptions options,
       Elsewhere elsewhere,
       NewFile target,
-      long gapBlocks) {
+      long gapBlocks,
+      @Nullable Blob blob) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
     this.elsewhere = elsewhere;
     this.target = target;
     this.gapBlocks = gapBlocks;
+    this.blob = blob;
   }
 
   /**
@@ -92,43 +100,87 @@ public final class SingleImage {
       throws IOException {
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks).build(start);
+      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks, null)
+          .build(start);
+    }
+  }
+
+  /**
+   * As the other; the chunks of files go to another file, which is the image's device.
+   *
+   * @param encoding has {@link Encoding#chunkBits}
+   * @param device the other file, which is made as {@code output} is, and just before it
+   * @param tag what the image calls it: up to 64 bytes of UTF-8
+   */
+  public static Result build(
+      SourceTree tree,
+      Path output,
+      Path device,
+      String tag,
+      Encoding encoding,
+      BuildOptions options)
+      throws IOException {
+    if (encoding.chunkBits() == 0) {
+      throw new IllegalArgumentException("a device for data holds chunks: expected their size");
+    }
+    if (output.toAbsolutePath().normalize().equals(device.toAbsolutePath().normalize())) {
+      throw new IllegalArgumentException(
+          output + ": can't be the image and its device: expected two names");
+    }
+    long start = System.nanoTime();
+    try (NewFile target = NewFile.create(output, options.force(), "building");
+        NewFile file = NewFile.create(device, options.force(), "building")) {
+      Blob blob = new Blob(file, Device.checkTag(tag));
+      return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob)
+          .build(start);
     }
   }
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
-      Tree read =
-          TreeReader.read(source, spool, options.xattrs(), FileKey.of(target.file().path()));
+      Tree read = TreeReader.read(source, spool, options, FileKey.of(target.file().path()));
       Tree tree = DataOrder.of(read, options.order(), source.name());
+      InodeDigests.add(source, tree, options.threads());
       place(tree);
       long dataNanos = System.nanoTime();
       try (PackedData packed =
-          encoding.hasPacked() ? PackedData.create(target.scratch("packed"), tree.root()) : null) {
-        Data data = encode(tree, spool, packed);
+          encoding.hasPacked()
+              ? PackedData.create(
+                  target.scratch("packed"), tree.root(), tree.xattrs().prefixes().records())
+              : null) {
+        Data data = encoding.chunkBits() > 0 ? chunk(tree, spool) : encode(tree, spool, packed);
         long metadataNanos = System.nanoTime();
         ImagePlan plan =
             ImagePlan.of(
-                tree,
-                elsewhere.devices(),
-                options.timestamp(),
-                data.frame,
-                encoding,
-                data.packedNode);
+                tree, data.devices, options.timestamp(), data.frame, encoding, data.packedNode);
         write(plan, spool, data.digest);
         long commitNanos = System.nanoTime();
-        target.commit();
+        commit();
         long endNanos = System.nanoTime();
         return new Result(
             plan.blocks() << encoding.block().bits(),
             data.sourceBytes,
             data.frame.dataEndBytes() - (data.frame.dataBlock() << encoding.block().bits()),
             packed == null ? 0 : packed.sizeBytes(),
-            elsewhere.devices().stream().map(Device::tag).toList(),
+            data.devices.stream().map(Device::tag).toList(),
             tree.counts(),
             BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
             Duration.ofNanos(endNanos - startNanos));
       }
+    }
+  }
+
+  private void commit() throws IOException {
+    if (blob == null) {
+      target.commit();
+      return;
+    }
+    blob.file.commit();
+    try {
+      target.commit();
+    } catch (IOException e) {
+      blob.file.retract();
+      throw e;
     }
   }
 
@@ -145,11 +197,21 @@ public final class SingleImage {
   }
 
   /** Where the data of all regular files is. */
-  private record Data(long sourceBytes, Frame frame, @Nullable Node packedNode, Sha256 digest) {}
+  private record Data(
+      long sourceBytes,
+      Frame frame,
+      List<Device> devices,
+      @Nullable Node packedNode,
+      Sha256 digest) {}
+
+  private Frame frame(Tree tree, int devices, long dataBlocks) {
+    int prefixBytes = ImagePlan.headPrefixes(tree, encoding).length;
+    return Frame.single(encoding, prefixBytes, devices, dataBlocks);
+  }
 
   private Data encode(Tree tree, Spool spool, @Nullable PackedData packed) throws IOException {
-    int devices = elsewhere.devices().size();
-    long firstBlock = Frame.single(encoding, devices, 0).dataBlock();
+    List<Device> devices = elsewhere.devices();
+    long firstBlock = frame(tree, devices.size(), 0).dataBlock();
     WorkerPool pool = WorkerPool.start(options.threads());
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
     Arena arena = Arena.ofShared();
@@ -167,17 +229,16 @@ public final class SingleImage {
     try {
       encoder.run(tree, options.progress());
       if (packed != null && encoding.compressedDirectories()) {
-        packDirectories(
-            tree, packed, Frame.single(encoding, devices, encoder.endBlock() - firstBlock));
+        packDirectories(tree, packed, frame(tree, devices.size(), encoder.endBlock() - firstBlock));
       }
       Node packedNode = encoder.runPacked();
-      Frame frame = Frame.single(encoding, devices, encoder.endBlock() - firstBlock);
+      Frame frame = frame(tree, devices.size(), encoder.endBlock() - firstBlock);
       if (encoding.compressedDirectories() && frame.isFar()) {
         throw new IOException(
             "an image of more than %d blocks of %d bytes with compressed directories: expected fewer, larger blocks, or no --zD"
                 .formatted(Integer.MAX_VALUE, encoding.block().bytes()));
       }
-      return new Data(encoder.sourceBytes(), frame, packedNode, encoder.digest());
+      return new Data(encoder.sourceBytes(), frame, devices, packedNode, encoder.digest());
     } finally {
       pool.end();
       encoder.close();
@@ -194,9 +255,46 @@ public final class SingleImage {
         .packDirectories(packed);
   }
 
+  private Data chunk(Tree tree, Spool spool) throws IOException {
+    BlockSize block = encoding.block();
+    long firstBlock = blob == null ? frame(tree, 0, 0).dataBlock() : 0;
+    OutputFile file = blob == null ? target.file() : blob.file.file();
+    ChunkFile chunks = new ChunkFile(file, block, firstBlock + gapBlocks, encoding.maxBlocks());
+    DataCount count = new DataCount(0);
+    WorkerPool pool = WorkerPool.start(options.threads());
+    Arena arena = Arena.ofShared();
+    try {
+      new Chunker(
+              source,
+              spool,
+              new DigestIndex(),
+              chunks,
+              new Chunker.Sizes(block, encoding.chunkBits(), 0),
+              options,
+              pool.executor(),
+              arena,
+              count)
+          .run(tree);
+      if (chunks.nextBlock() == 0) {
+        // No device has no blocks.
+        long unused = chunks.append(arena.allocate(block.bytes()));
+      }
+    } finally {
+      pool.end();
+      arena.close();
+    }
+    long blocks = chunks.nextBlock() - firstBlock;
+    List<Device> devices = blob == null ? List.of() : List.of(new Device(blob.tag, blocks));
+    Frame frame = frame(tree, devices.size(), blob == null ? blocks : 0);
+    return new Data(count.source, frame, devices, null, chunks.digest());
+  }
+
   private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {
-    // Blobs in chunk addresses are devices.
-    int[] deviceOfBlob = IntStream.rangeClosed(0, elsewhere.devices().size()).toArray();
+    // Blobs in chunk addresses are devices, but for the own one.
+    int[] deviceOfBlob =
+        blob == null
+            ? IntStream.rangeClosed(0, elsewhere.devices().size()).toArray()
+            : new int[] {1};
     Sha256 all = ImageWriter.both(data, spool.finish());
     Sha256 unused =
         ImageWriter.write(

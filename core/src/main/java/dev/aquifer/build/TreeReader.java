@@ -27,11 +27,11 @@ final class TreeReader {
   private long special;
   private long hardLinks;
 
-  private TreeReader(SourceTree source, Spool spool, boolean takesXattrs, FileKey output) {
+  private TreeReader(SourceTree source, Spool spool, BuildOptions options, FileKey output) {
     this.source = source;
     this.spool = spool;
-    this.xattrs = new XattrTable(spool);
-    this.takesXattrs = takesXattrs;
+    this.xattrs = new XattrTable(spool, options.longPrefixes());
+    this.takesXattrs = options.xattrs();
     this.output = output;
   }
 
@@ -40,9 +40,9 @@ final class TreeReader {
    *
    * @param output the directory that is being written, which must not be in the tree
    */
-  static Tree read(SourceTree source, Spool spool, boolean takesXattrs, FileKey output)
+  static Tree read(SourceTree source, Spool spool, BuildOptions options, FileKey output)
       throws IOException {
-    return new TreeReader(source, spool, takesXattrs, output).read();
+    return new TreeReader(source, spool, options, output).read();
   }
 
   private Tree read() throws IOException {

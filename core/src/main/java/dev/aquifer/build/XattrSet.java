@@ -62,8 +62,17 @@ final class XattrSet {
     return sizeBytes;
   }
 
+  List<XattrTable.Entry> entries() {
+    return entries;
+  }
+
+  /** How many there are to be seen. */
   int count() {
-    return entries.size();
+    int count = 0;
+    for (XattrTable.Entry entry : entries) {
+      count += entry.isHidden ? 0 : 1;
+    }
+    return count;
   }
 
   /** The inode's i_xattr_icount. */

@@ -7,7 +7,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -18,44 +17,21 @@ import org.jspecify.annotations.Nullable;
  * The extended attributes of a tree, each kept once: mostly all files have the same few. Those that
  * at least two inodes have go to the image's shared area, the others behind their inode.
  *
- * <p>On disk an attribute is: length of the name u8, name space u8, length of the value u16, name
- * without its name space, value, zeros up to a multiple of 4. Name and value wait in the {@link
- * Spool}, since each file may have its own, such as a signature.
+ * <p>On disk an attribute is: length of the name u8, number of its name space or {@link
+ * LongPrefixes long prefix} u8, length of the value u16, name without that, value, zeros up to a
+ * multiple of 4. Name and value wait in the {@link Spool}, since each file may have its own, such
+ * as a signature.
  */
 final class XattrTable {
-  /** Name spaces of EROFS with their numbers; a name space that ends without a dot is a name. */
-  private enum NameSpace {
-    USER(1, "user."),
-    ACL_ACCESS(2, "system.posix_acl_access"),
-    ACL_DEFAULT(3, "system.posix_acl_default"),
-    TRUSTED(4, "trusted."),
-    SECURITY(6, "security.");
-
-    final int number;
-    private final String prefix;
-
-    NameSpace(int number, String prefix) {
-      this.number = number;
-      this.prefix = prefix;
-    }
-
-    int prefixBytes() {
-      return prefix.length();
-    }
-
-    boolean holds(byte[] name) {
-      int length = prefix.length();
-      byte[] beginning = prefix.getBytes(StandardCharsets.US_ASCII);
-      return Arrays.equals(name, 0, Math.min(length, name.length), beginning, 0, length)
-          && prefix.endsWith(".") == (name.length > length);
-    }
-  }
-
   /** An attribute that some inodes have. */
   static final class Entry {
     private static final long NOT_SHARED = -1;
 
-    final int nameSpace;
+    /** The number of what its name begins with. */
+    private final int number;
+
+    /** Whether nobody sees it. */
+    final boolean isHidden;
 
     /** Where name and value are in the spool. */
     private final long spooledAt;
@@ -68,12 +44,14 @@ final class XattrTable {
     int users;
     long sharedId = NOT_SHARED;
 
-    Entry(int nameSpace, byte[] name, byte[] value, Spool spool) throws IOException {
-      this.nameSpace = nameSpace;
-      this.filterBit = XattrFilter.bit(nameSpace, name);
-      this.nameBytes = name.length;
+    Entry(int number, byte[] rest, boolean isHidden, int filterBit, byte[] value, Spool spool)
+        throws IOException {
+      this.number = number;
+      this.isHidden = isHidden;
+      this.filterBit = filterBit;
+      this.nameBytes = rest.length;
       this.valueBytes = value.length;
-      this.spooledAt = spool.append(name);
+      this.spooledAt = spool.append(rest);
       spool.append(value);
     }
 
@@ -92,7 +70,7 @@ final class XattrTable {
      */
     long write(MemorySegment dst, long offset, @Nullable Spool spool) throws IOException {
       LittleEndian.put8(dst, offset, nameBytes);
-      LittleEndian.put8(dst, offset + 1, nameSpace);
+      LittleEndian.put8(dst, offset + 1, number);
       LittleEndian.put16(dst, offset + 2, valueBytes);
       if (spool != null) {
         spool.read(spooledAt, nameBytes + valueBytes, dst, offset + 4);
@@ -104,7 +82,11 @@ final class XattrTable {
   private static final int MAX_VALUE_BYTES = 65535;
   private static final int MAX_NAME_BYTES = 255;
 
+  private static final byte[] NO_NAME = {};
+  private static final byte[] DIGEST_KIND = "sha256:".getBytes(StandardCharsets.US_ASCII);
+
   private final Spool spool;
+  private final LongPrefixes prefixes;
   private final List<Entry> entries = new ArrayList<>();
 
   /** The index in {@link #entries} by the digest of name and value. */
@@ -113,30 +95,65 @@ final class XattrTable {
   private final Map<List<Entry>, XattrSet> sets = new HashMap<>();
 
   /** A table whose names and values go to {@code spool}. */
-  XattrTable(Spool spool) {
+  XattrTable(Spool spool, LongPrefixes prefixes) {
     this.spool = spool;
+    this.prefixes = prefixes;
+  }
+
+  LongPrefixes prefixes() {
+    return prefixes;
   }
 
   /** Returns the attributes of {@code file}, which counts as one more user of them. */
   XattrSet add(SourceTree source, SourceEntry file) throws IOException {
-    List<Xattr> xattrs = source.xattrs(file);
-    if (xattrs.isEmpty()) {
+    List<Xattr> sorted = new ArrayList<>(source.xattrs(file));
+    // Who reads it would take it for what this build makes.
+    sorted.removeIf(xattr -> prefixes.isDigest(xattr.name()));
+    if (sorted.isEmpty()) {
       return XattrSet.NONE;
     }
-    List<Xattr> sorted = new ArrayList<>(xattrs);
     Collections.sort(sorted);
     int before = entries.size();
     List<Entry> list = new ArrayList<>(sorted.size());
     for (Xattr xattr : sorted) {
-      Entry entry = entry(source, file, xattr);
+      Entry entry = entry(xattr, () -> newEntry(source, file, xattr));
       entry.users++;
       list.add(entry);
     }
+    return set(list, entries.size() > before, source, file);
+  }
+
+  /** Returns {@code set} with the digest of the data of {@code file}, before all others. */
+  XattrSet withDigest(XattrSet set, Sha256 digest, SourceTree source, SourceEntry file)
+      throws IOException {
+    byte[] value = new byte[DIGEST_KIND.length + Sha256.SIZE_BYTES];
+    System.arraycopy(DIGEST_KIND, 0, value, 0, DIGEST_KIND.length);
+    System.arraycopy(digest.bytes(), 0, value, DIGEST_KIND.length, Sha256.SIZE_BYTES);
+    int before = entries.size();
+    // No attribute of a file has an empty name.
+    Entry entry =
+        entry(
+            Xattr.of(NO_NAME, value),
+            () ->
+                new Entry(
+                    prefixes.digestNumber(),
+                    NO_NAME,
+                    prefixes.hidesDigests(),
+                    prefixes.digestFilterBit(),
+                    value,
+                    spool));
+    entry.users++;
+    List<Entry> list = new ArrayList<>();
+    list.add(entry);
+    list.addAll(set.entries());
+    return set(list, entries.size() > before, source, file);
+  }
+
+  private XattrSet set(List<Entry> list, boolean isNew, SourceTree source, SourceEntry file)
+      throws IOException {
     // With an attribute that nobody had before, mostly nobody will have the set again either.
     XattrSet set =
-        entries.size() > before
-            ? new XattrSet(list)
-            : sets.computeIfAbsent(List.copyOf(list), XattrSet::new);
+        isNew ? new XattrSet(list) : sets.computeIfAbsent(List.copyOf(list), XattrSet::new);
     if (!set.fits()) {
       throw new IOException(
           "%s: %s: %d bytes of extended attributes: expected at most %d"
@@ -145,13 +162,18 @@ final class XattrTable {
     return set;
   }
 
-  private Entry entry(SourceTree source, SourceEntry file, Xattr xattr) throws IOException {
+  /** Makes an attribute that was not there before. */
+  private interface Maker {
+    Entry make() throws IOException;
+  }
+
+  private Entry entry(Xattr xattr, Maker maker) throws IOException {
     long[] digest = digest(xattr);
     long index = known.find(digest, 0);
     if (index != DigestIndex.ABSENT) {
       return entries.get((int) index);
     }
-    Entry entry = newEntry(source, file, xattr);
+    Entry entry = maker.make();
     known.put(digest, 0, entries.size());
     entries.add(entry);
     return entry;
@@ -169,20 +191,26 @@ final class XattrTable {
 
   private Entry newEntry(SourceTree source, SourceEntry file, Xattr xattr) throws IOException {
     byte[] name = xattr.name();
-    for (NameSpace space : NameSpace.values()) {
-      if (space.holds(name)) {
-        byte[] rest = Arrays.copyOfRange(name, space.prefixBytes(), name.length);
-        if (rest.length > MAX_NAME_BYTES || xattr.value().length > MAX_VALUE_BYTES) {
-          throw new IOException(
-              "%s: %s: extended attribute %s with a value of %d bytes: expected at most %d"
-                  .formatted(source.name(), file, xattr, xattr.value().length, MAX_VALUE_BYTES));
-        }
-        return new Entry(space.number, rest, xattr.value(), spool);
-      }
+    NameSpace space = NameSpace.of(name);
+    if (space == null) {
+      throw new IOException(
+          "%s: %s: extended attribute %s: EROFS keeps user.*, trusted.*, security.* and POSIX ACLs; remove it, or build without extended attributes"
+              .formatted(source.name(), file, xattr));
     }
-    throw new IOException(
-        "%s: %s: extended attribute %s: EROFS keeps user.*, trusted.*, security.* and POSIX ACLs; remove it, or build without extended attributes"
-            .formatted(source.name(), file, xattr));
+    byte[] withoutSpace = LongPrefixes.after(name, space.prefixBytes());
+    if (withoutSpace.length > MAX_NAME_BYTES || xattr.value().length > MAX_VALUE_BYTES) {
+      throw new IOException(
+          "%s: %s: extended attribute %s with a value of %d bytes: expected at most %d"
+              .formatted(source.name(), file, xattr, xattr.value().length, MAX_VALUE_BYTES));
+    }
+    int number = prefixes.number(space, name);
+    return new Entry(
+        number,
+        LongPrefixes.after(name, prefixes.lengthOf(number, space)),
+        false,
+        XattrFilter.bit(space.number, withoutSpace),
+        xattr.value(),
+        spool);
   }
 
   boolean isEmpty() {

@@ -236,6 +236,15 @@ public final class Image {
   }
 
   /**
+   * The digest of the data of {@code inode}, by which Linux 7.0 takes files of several images for
+   * equal: {@code sha256:} in ASCII and 32 bytes, if mkfs.erofs or this program wrote it. Mostly it
+   * is not among {@link #xattrs}.
+   */
+  public Optional<byte[]> digest(Inode inode) throws IOException {
+    return Optional.ofNullable(Xattrs.digest(volume, prefixes, inode));
+  }
+
+  /**
    * What the filter of names of {@code inode} says: a set bit means that no attribute's name has
    * that hash, and the kernel gives none that has; 0 if there is no filter.
    */

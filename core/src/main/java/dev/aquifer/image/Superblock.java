@@ -49,6 +49,8 @@ import java.util.zip.CRC32C;
  * <tr><td>91</td><td>1</td><td>xattr_prefix_count</td><td>number of long prefixes</td></tr>
  * <tr><td>92</td><td>4</td><td>xattr_prefix_start</td><td>they are at byte 4 n</td></tr>
  * <tr><td>96</td><td>8</td><td>packed_nid</td><td>0 for none; bit 63 clear</td></tr>
+ * <tr><td>105</td><td>1</td><td>ishare_xattr_prefix_id</td><td>with ISHARE_XATTRS: which of the long
+ * prefixes is the name of digests</td></tr>
  * <tr><td>108</td><td>4</td><td>build_time</td><td>with 48BIT: seconds after epoch</td></tr>
  * <tr><td>112</td><td>8</td><td>rootnid_8b</td><td>with 48BIT: root nid, 0 for the short one</td></tr>
  * <tr><td>128</td><td>8</td><td>metabox_nid</td><td>with METABOX; bit 63 clear</td></tr>
@@ -73,6 +75,7 @@ import java.util.zip.CRC32C;
  * @param deviceTablePositionBytes where the device table is
  * @param xattrPrefixes the number of long prefixes of names of extended attributes
  * @param xattrPrefixPositionBytes where those are
+ * @param digestPrefix which of the long prefixes is the name of digests of data, or -1
  * @param packedNid the nid of the packed inode, or 0
  * @param metaboxNid the nid of the metabox inode, or 0
  */
@@ -96,6 +99,7 @@ public record Superblock(
     long deviceTablePositionBytes,
     int xattrPrefixes,
     long xattrPrefixPositionBytes,
+    int digestPrefix,
     long packedNid,
     long metaboxNid) {
 
@@ -239,6 +243,9 @@ public record Superblock(
         LittleEndian.u16(sb, 88) * (long) DeviceSlot.SIZE_BYTES,
         (incompat & Feature.XATTR_PREFIXES.bit()) != 0 ? LittleEndian.u8(sb, 91) : 0,
         LittleEndian.u32(sb, 92) * 4,
+        (LittleEndian.u32(sb, 8) & Feature.ISHARE_XATTRS.bit()) != 0
+            ? LittleEndian.u8(sb, 105)
+            : -1,
         LittleEndian.u64(sb, 96),
         metaboxNid(primary, sb, incompat));
   }

@@ -160,6 +160,11 @@ final class XattrPrefixes {
     return longPrefixes.get(number);
   }
 
+  /** Whether {@code index} is the number of digests of data. */
+  static boolean isDigest(int index, Superblock superblock) {
+    return superblock.digestPrefix() >= 0 && index == (LONG_PREFIX | superblock.digestPrefix());
+  }
+
   private static byte @Nullable [] base(int index, String place) throws IOException {
     String text =
         switch (index) {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes the extended attributes of one inode. They follow the inode, little endian: a header of
@@ -42,6 +43,9 @@ final class Xattrs {
   private final Inode inode;
   private final SortedMap<String, byte[]> attributes = new TreeMap<>();
 
+  /** The value of the digest of the inode's data, if it has one. */
+  private byte @Nullable [] digest;
+
   private Xattrs(Volume volume, XattrPrefixes prefixes, Inode inode) {
     this.volume = volume;
     this.prefixes = prefixes;
@@ -56,6 +60,17 @@ final class Xattrs {
       xattrs.readAll();
     }
     return xattrs.attributes;
+  }
+
+  /** The digest of the data of {@code inode} as the image has it; null for none. */
+  static byte @Nullable [] digest(Volume volume, XattrPrefixes prefixes, Inode inode)
+      throws IOException {
+    if (inode.xattrSizeBytes() == 0 || !volume.superblock().has(Feature.ISHARE_XATTRS)) {
+      return null;
+    }
+    Xattrs xattrs = new Xattrs(volume, prefixes, inode);
+    xattrs.readAll();
+    return xattrs.digest;
   }
 
   private void readAll() throws IOException {
@@ -148,8 +163,13 @@ final class Xattrs {
 
   private void add(MemorySegment entry) throws IOException {
     int nameLength = LittleEndian.u8(entry, 0);
+    int index = LittleEndian.u8(entry, 1);
+    if (nameLength == 0 && XattrPrefixes.isDigest(index, volume.superblock())) {
+      byte[] value = entry.asSlice(ENTRY_BYTES).toArray(ValueLayout.JAVA_BYTE);
+      digest = digest == null ? value : digest;
+    }
     byte[] rest = entry.asSlice(ENTRY_BYTES, nameLength).toArray(ValueLayout.JAVA_BYTE);
-    byte[] name = prefixes.fullName(LittleEndian.u8(entry, 1), rest, place());
+    byte[] name = prefixes.fullName(index, rest, place());
     if (name == null) {
       return;
     }

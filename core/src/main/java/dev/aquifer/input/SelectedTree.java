@@ -107,7 +107,7 @@ public final class SelectedTree implements SourceTree {
         stat.rdev(),
         stat.dev(),
         stat.ino(),
-        stat.nlink(),
+        selection.hardDereference() && !stat.isDirectory() ? 1 : stat.nlink(),
         stat.changeToken());
   }
 

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param contexts gives every file its SELinux label, or none; null to leave labels as they are
  * @param mountPoint where the image will be mounted, as {@code contexts} sees it
  * @param prefix directories that are put above the tree
+ * @param hardDereference whether each name of a file becomes a file of its own
  */
 public record Selection(
     List<Predicate<String>> excluded,
@@ -31,10 +32,11 @@ public record Selection(
     @Nullable Long latestSeconds,
     @Nullable FileContexts contexts,
     String mountPoint,
-    String prefix) {
+    String prefix,
+    boolean hardDereference) {
   /** Everything as it is. */
   public static final Selection ALL =
-      new Selection(List.of(), null, null, 0, 0, null, null, "", "");
+      new Selection(List.of(), null, null, 0, 0, null, null, "", "", false);
 
   private static final long MAX_ID = 0xffffffffL;
 
@@ -61,7 +63,16 @@ public record Selection(
     List<Predicate<String>> more = new ArrayList<>(excluded);
     more.add(test);
     return new Selection(
-        more, uid, gid, uidOffset, gidOffset, latestSeconds, contexts, mountPoint, prefix);
+        more,
+        uid,
+        gid,
+        uidOffset,
+        gidOffset,
+        latestSeconds,
+        contexts,
+        mountPoint,
+        prefix,
+        hardDereference);
   }
 
   /** The same without the file or directory at exactly this path. */
@@ -84,31 +95,91 @@ public record Selection(
   /** The same with other owners; null leaves them. */
   public Selection withOwner(@Nullable Long user, @Nullable Long group) {
     return new Selection(
-        excluded, user, group, uidOffset, gidOffset, latestSeconds, contexts, mountPoint, prefix);
+        excluded,
+        user,
+        group,
+        uidOffset,
+        gidOffset,
+        latestSeconds,
+        contexts,
+        mountPoint,
+        prefix,
+        hardDereference);
   }
 
   /** The same with other offsets. */
   public Selection withOffsets(long user, long group) {
     return new Selection(
-        excluded, uid, gid, user, group, latestSeconds, contexts, mountPoint, prefix);
+        excluded,
+        uid,
+        gid,
+        user,
+        group,
+        latestSeconds,
+        contexts,
+        mountPoint,
+        prefix,
+        hardDereference);
   }
 
   /** The same with another limit of times. */
   public Selection withLatest(@Nullable Long seconds) {
     return new Selection(
-        excluded, uid, gid, uidOffset, gidOffset, seconds, contexts, mountPoint, prefix);
+        excluded,
+        uid,
+        gid,
+        uidOffset,
+        gidOffset,
+        seconds,
+        contexts,
+        mountPoint,
+        prefix,
+        hardDereference);
   }
 
   /** The same with labels. */
   public Selection withContexts(@Nullable FileContexts labels, String mountedAt) {
     return new Selection(
-        excluded, uid, gid, uidOffset, gidOffset, latestSeconds, labels, mountedAt, prefix);
+        excluded,
+        uid,
+        gid,
+        uidOffset,
+        gidOffset,
+        latestSeconds,
+        labels,
+        mountedAt,
+        prefix,
+        hardDereference);
   }
 
   /** The same below other directories. */
   public Selection withPrefix(String directories) {
     return new Selection(
-        excluded, uid, gid, uidOffset, gidOffset, latestSeconds, contexts, mountPoint, directories);
+        excluded,
+        uid,
+        gid,
+        uidOffset,
+        gidOffset,
+        latestSeconds,
+        contexts,
+        mountPoint,
+        directories,
+        hardDereference);
+  }
+
+  /** The same with or without {@link #hardDereference}. */
+  public Selection withHardDereference(boolean value) {
+    return new Selection(
+        excluded,
+        uid,
+        gid,
+        uidOffset,
+        gidOffset,
+        latestSeconds,
+        contexts,
+        mountPoint,
+        prefix,
+        value);
   }
 
   static byte[] bytes(String text) {

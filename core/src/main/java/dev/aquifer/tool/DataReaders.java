@@ -108,6 +108,7 @@ final class DataReaders implements Closeable {
   }
 
   private void read(Inode inode) throws IOException {
+    DataDigest digest = DataDigest.of(image, inode);
     try (Arena arena = Arena.ofConfined();
         ByteSource data = image.open(inode)) {
       MemorySegment buffer =
@@ -116,18 +117,21 @@ final class DataReaders implements Closeable {
         // Holes may be larger than anybody can wait for.
         while (at < data.sizeBytes() && image.map(inode, at) instanceof Extent.Hole hole) {
           at += hole.lengthBytes();
+          digest.addZeros(hole.lengthBytes());
         }
         if (at == data.sizeBytes()) {
           break;
         }
         MemorySegment step = buffer.asSlice(0, Math.min(STEP_BYTES, data.sizeBytes() - at));
         data.read(at, step);
+        digest.add(step);
         // Not by what a whole step has, which may lead beyond 2^63.
         at += step.byteSize();
         dataBytes.addAndGet(step.byteSize());
         progress.accept(step.byteSize());
       }
     }
+    digest.check();
   }
 
   /** Ends the threads; who reads is not waited for. */

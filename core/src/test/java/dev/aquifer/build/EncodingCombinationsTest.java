@@ -9,7 +9,9 @@ import dev.aquifer.io.FileSource;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +36,8 @@ public final class EncodingCombinationsTest {
   public static Encoding encoding(Random random, int maxBlockBits) {
     int bits = random.nextInt(BlockSize.MIN_BITS, maxBlockBits + 1);
     if (random.nextInt(8) == 0) {
-      return withForms(random, Encoding.plain().withBlockBits(bits));
+      Encoding plain = withForms(random, Encoding.plain().withBlockBits(bits));
+      return random.nextBoolean() ? plain : plain.withChunkBits(bits + random.nextInt(8));
     }
     String[] names = random.nextInt(4) == 0 ? SLOW : FAST;
     Encoding encoding =
@@ -42,10 +45,13 @@ public final class EncodingCombinationsTest {
             .withBlockBits(bits)
             .withInlineTails(random.nextBoolean())
             .withFragments(Encoding.Fragments.values()[random.nextInt(3)]);
+    if (random.nextInt(3) == 0) {
+      encoding = encoding.withDedupe(true);
+    }
     int clusterBits = random.nextInt(8) == 0 ? MAX_CLUSTER_BITS : random.nextInt(bits, MAX_BITS);
     int blocks = 1 << clusterBits - bits;
     if (encoding.compression().algorithm() == Algorithm.LZ4) {
-      blocks = Math.min(blocks, 255);
+      blocks = Math.min(blocks, Math.min(256, 1 << MAX_CLUSTER_BITS - bits) - 1);
     }
     // Not only powers of two.
     blocks -= blocks > 2 && random.nextBoolean() ? random.nextInt(blocks / 2) : 0;
@@ -58,6 +64,9 @@ public final class EncodingCombinationsTest {
       int most = Math.max(2 * encoding.clusterBytes(), 1 << bits + 1);
       encoding = encoding.withMaxExtentBytes(random.nextInt(1 << bits, most));
     }
+    for (int i = random.nextInt(3) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
+      encoding = encoding.withRule(rule(random, bits, encoding.wide()));
+    }
     return encoding;
   }
 
@@ -69,14 +78,36 @@ public final class EncodingCombinationsTest {
         .withInodes(random.nextInt(4) == 0 ? Encoding.Inodes.EXTENDED : Encoding.Inodes.SMALLEST);
   }
 
+  private static ClusterRule rule(Random random, int blockBits, boolean isWide) {
+    String last = "" + random.nextInt(10);
+    if (random.nextInt(4) == 0) {
+      return new ClusterRule(path -> path.endsWith(last), null, 0);
+    }
+    String name = FAST[random.nextInt(FAST.length)];
+    int most = Math.min(MAX_CLUSTER_BITS, blockBits + 8) - (isWide ? 1 : 0);
+    int clusterBits = random.nextInt(blockBits, most + 1);
+    return new ClusterRule(path -> path.endsWith(last), Compression.parse(name), 1 << clusterBits);
+  }
+
+  /** Any options that change how attributes are stored, and nothing else that can be seen. */
+  public static BuildOptions options(Random random) {
+    BuildOptions options = BuildOptions.defaults().withThreads(2);
+    if (random.nextInt(4) == 0) {
+      String[] prefixes = {"user.", "user.x", "user.y", "security.", "trusted.overlay."};
+      options = options.withXattrPrefixes(List.of(prefixes).subList(0, random.nextInt(1, 6)));
+    }
+    return random.nextInt(4) == 0 ? options.withInodeDigest(BuildOptions.INODE_DIGEST) : options;
+  }
+
   /** A tree for {@code encoding}; about one of 16 has a file of several parts. */
   public static MemoryTree tree(Random random, Encoding encoding) {
     MemoryTree tree = new MemoryTree();
     int block = 1 << encoding.blockBits();
     int files = random.nextInt(1, 16);
+    List<byte[]> earlier = new ArrayList<>();
     for (int i = 0; i < files; i++) {
       int size = Math.max(0, near(random, block * random.nextInt(8)));
-      MemoryTree.Item file = tree.file("f" + i, data(random, size));
+      MemoryTree.Item file = tree.file("f" + i, data(random, size, earlier));
       if (random.nextInt(3) == 0) {
         file.xattr("user.x", "x".repeat(random.nextInt(300)));
       }
@@ -84,10 +115,17 @@ public final class EncodingCombinationsTest {
         file.owner(random.nextInt(1 << 20), 7).mtime(random.nextInt(), random.nextInt(1000));
       }
     }
-    tree.file("cluster", data(random, near(random, encoding.clusterBytes())));
+    tree.file("cluster", data(random, near(random, encoding.clusterBytes()), earlier));
+    for (int i = random.nextInt(4); i > 0; i--) {
+      int size = near(random, encoding.clusterBytes() * random.nextInt(1, 6));
+      tree.file("clusters" + i, data(random, Math.min(size, PART_BYTES), earlier));
+    }
     if (random.nextInt(16) == 0) {
       int size = near(random, PART_BYTES * random.nextInt(1, 3) + block * random.nextInt(3));
-      tree.file("parts", data(random, size));
+      tree.file("parts", data(random, size, earlier));
+      if (random.nextBoolean()) {
+        tree.file("parts again", data(random, near(random, size), earlier));
+      }
     }
     if (random.nextInt(8) == 0) {
       long at = random.nextLong(16L << 20);
@@ -112,6 +150,22 @@ public final class EncodingCombinationsTest {
       case 2 -> size + random.nextInt(-70, 71);
       default -> size - random.nextInt(size / 2 + 1);
     };
+  }
+
+  /** As the other, and often with some of what it made before, or of its own start, in it. */
+  private static byte[] data(Random random, int size, List<byte[]> earlier) {
+    byte[] bytes = data(random, size);
+    earlier.add(bytes);
+    for (int i = random.nextInt(4); i > 0; i--) {
+      byte[] source = earlier.get(random.nextInt(earlier.size()));
+      if (source.length > 0 && size > 0) {
+        int from = random.nextBoolean() ? 0 : random.nextInt(source.length);
+        int to = random.nextBoolean() ? 0 : random.nextInt(size);
+        int length = Math.min(source.length - from, size - to);
+        System.arraycopy(source, from, bytes, to, random.nextBoolean() ? length : length / 2);
+      }
+    }
+    return bytes;
   }
 
   /** Stretches that compress well, a little, and not at all. */
@@ -150,9 +204,10 @@ public final class EncodingCombinationsTest {
       Encoding encoding = encoding(random, BlockSize.MAX_BITS);
       MemoryTree tree = tree(random, encoding);
       Path image = temp.resolve("image");
-      String what = "seed %d, %s".formatted(seed, encoding);
+      BuildOptions options = options(random);
+      String what = "seed %d, %s, %s".formatted(seed, encoding, options);
       try {
-        SingleImage.build(tree, image, encoding, BuildOptions.defaults().withThreads(2));
+        SingleImage.build(tree, image, encoding, options);
         try (FileSource source = FileSource.open(image)) {
           assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
               .as(what)

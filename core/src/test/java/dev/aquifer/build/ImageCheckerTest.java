@@ -37,7 +37,7 @@ class ImageCheckerTest {
       source.file("d/" + i, new byte[0]);
     }
     spool = Spool.create(temp.resolve("spool"));
-    tree = TreeReader.read(source, spool, true, new FileKey(0, 0));
+    tree = TreeReader.read(source, spool, BuildOptions.defaults(), new FileKey(0, 0));
     for (Node node : tree.nodes()) {
       switch (node.entry.toString()) {
         case "/chunked" -> {

@@ -28,30 +28,29 @@ public final class SingleImageTest {
   public static Stream<Encoding> encodings() {
     List<Encoding> all = new ArrayList<>();
     all.add(Encoding.plain());
-    for (int bits : new int[] {9, 10, 11, 13, 14, 16}) {
+    for (int bits : new int[] {9, 10, 14, 16}) {
       all.add(Encoding.plain().withBlockBits(bits));
     }
     Encoding lz4 = Encoding.compressed(Compression.parse("lz4"));
     all.add(lz4);
     all.add(lz4.withDedupe(true));
     all.add(lz4.withDedupe(true).withInlineTails(true));
-    for (int bits : new int[] {9, 10, 11, 13, 14, 16}) {
+    all.add(lz4.withDedupe(true).withBlockBits(9).withClusterBytes(1536));
+    all.add(lz4.withDedupe(true).withBlockBits(14));
+    for (int bits : new int[] {9, 14, 16}) {
       all.add(lz4.withBlockBits(bits));
     }
-    for (int cluster : new int[] {8 << 10, 64 << 10, 1 << 20}) {
+    for (int cluster : new int[] {8 << 10, 1 << 20}) {
       all.add(lz4.withClusterBytes(cluster));
     }
-    all.add(lz4.withInlineTails(true));
     all.add(lz4.withInlineTails(true).withClusterBytes(32 << 10));
-    all.add(lz4.withFragments(Encoding.Fragments.TAILS));
     all.add(lz4.withFragments(Encoding.Fragments.TAILS).withClusterBytes(64 << 10));
     all.add(lz4.withFragments(Encoding.Fragments.ALL));
     all.add(lz4.withFragments(Encoding.Fragments.ALL).withClusterBytes(16 << 10));
     all.add(lz4.withFragments(Encoding.Fragments.TAILS).withBlockBits(14));
     for (String name : new String[] {"lz4hc,level=9", "zstd", "deflate", "lzma,level=1"}) {
       Encoding other = Encoding.compressed(Compression.parse(name));
-      all.add(other);
-      all.add(other.withClusterBytes(64 << 10));
+      all.add(other.withClusterBytes(8 << 10).withDedupe(true));
       all.add(
           other
               .withClusterBytes(16 << 10)
@@ -70,18 +69,17 @@ public final class SingleImageTest {
     all.add(plain);
     all.add(plain.withBlockBits(9));
     all.add(plain.withoutDots(true));
-    for (String name : new String[] {"lz4", "lz4hc,level=9", "zstd", "deflate", "lzma,level=1"}) {
+    for (String name : new String[] {"lz4", "zstd", "deflate"}) {
       Encoding wide = Encoding.compressed(Compression.parse(name)).withWide(true);
       Encoding large = wide.withClusterBytes(64 << 10);
       all.add(wide);
-      all.add(large);
-      all.add(large.withMaxExtentBytes(16 << 10));
       all.add(large.withMaxExtentBytes(200_000));
-      all.add(wide.withFragments(Encoding.Fragments.TAILS));
       all.add(large.withFragments(Encoding.Fragments.ALL));
       all.add(large.withDedupe(true).withInlineTails(true));
       all.add(wide.withBlockBits(9).withFragments(Encoding.Fragments.TAILS));
     }
+    all.add(Encoding.compressed(Compression.parse("lz4hc,level=9")).withWide(true));
+    all.add(Encoding.compressed(Compression.parse("lzma,level=1")).withWide(true));
     Encoding zstd = Encoding.compressed(Compression.parse("zstd")).withWide(true);
     all.add(zstd.withBlockBits(16));
     // Not a power of two: extents that are not even.
@@ -127,12 +125,44 @@ public final class SingleImageTest {
     }
     // Two parts.
     tree.file("large", mixed(random, (4 << 20) + 9));
+    equalParts(tree, random);
     for (int i = 1; i < 40; i++) {
       // Nearly whole blocks, behind inodes of many sizes.
       tree.file("tail" + i, TestTrees.noise(i, 4096 - i)).xattr("user.x", "x".repeat(i));
       tree.file("longer" + i, text(random, 3 * 4096 - i)).xattr("user.x", "x".repeat(i));
     }
     return tree;
+  }
+
+  /** Files that have much in common, anywhere. */
+  private static void equalParts(MemoryTree tree, Random random) {
+    byte[] first = mixed(random, 700_001);
+    byte[] second = mixed(random, 300_000);
+    byte[] large = tree.at("large").data.get(0L);
+    tree.file("parts first", first);
+    tree.file("parts second", second);
+    tree.file("parts inserted", insert(first, 333_333, text(random, 777)));
+    tree.file("parts inserted twice", insert(insert(first, 99_000, new byte[1]), 600_000, second));
+    tree.file("parts joined", join(text(random, 50), second, first, second));
+    tree.file("parts repeated", join(second, second, text(random, 1000), second));
+    tree.file("parts shortened", java.util.Arrays.copyOf(first, 654_321));
+    tree.file("parts of large", java.util.Arrays.copyOfRange(large, 3_000_000, large.length));
+    tree.file("parts and large", join(second, large, first));
+  }
+
+  private static byte[] insert(byte[] bytes, int at, byte[] more) {
+    return join(
+        java.util.Arrays.copyOf(bytes, at),
+        more,
+        java.util.Arrays.copyOfRange(bytes, at, bytes.length));
+  }
+
+  private static byte[] join(byte[]... parts) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (byte[] part : parts) {
+      bytes.writeBytes(part);
+    }
+    return bytes.toByteArray();
   }
 
   private static byte[] text(Random random, int size) {
@@ -176,7 +206,7 @@ public final class SingleImageTest {
         Encoding.plain(),
         Encoding.compressed(Compression.parse("lz4")),
         zstd.withFragments(Encoding.Fragments.TAILS),
-        zstd.withInlineTails(true));
+        zstd.withInlineTails(true).withDedupe(true));
   }
 
   @ParameterizedTest
@@ -188,6 +218,58 @@ public final class SingleImageTest {
     SingleImage.build(tree, one, encoding, BuildOptions.defaults().withThreads(1));
     SingleImage.build(tree, eight, encoding, BuildOptions.defaults().withThreads(8));
     assertThat(one).hasSameBinaryContentAs(eight);
+  }
+
+  static Stream<Encoding> encodingsOfShared() {
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4"));
+    return Stream.of(
+            lz4,
+            lz4.withClusterBytes(64 << 10),
+            lz4.withFragments(Encoding.Fragments.TAILS).withClusterBytes(64 << 10),
+            lz4.withInlineTails(true),
+            lz4.withWide(true),
+            zstd().withClusterBytes(16 << 10),
+            zstd().withClusterBytes(16 << 10).withWide(true),
+            Encoding.compressed(Compression.parse("deflate")).withWide(true))
+        .map(encoding -> encoding.withDedupe(true));
+  }
+
+  @ParameterizedTest
+  @MethodSource("encodingsOfShared")
+  void equalPartsAreStoredOnce(Encoding encoding) throws Exception {
+    byte[] bytes = text(new Random(6), 6 << 20);
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", bytes);
+    long once = build(tree, encoding);
+    tree.file("b", insert(bytes, 1 << 20, TestTrees.noise(7, 1000)));
+    tree.file("c", java.util.Arrays.copyOfRange(bytes, 77, bytes.length - 77));
+    tree.file("d", join(bytes, TestTrees.noise(8, 100), bytes));
+    // Up to two clusters at each seam, also those of parts of 4 MiB, and the index: 8 bytes for
+    // each block.
+    int index = 4 * bytes.length / 4096 * 8;
+    int seams = 24 * Math.max(encoding.clusterBytes(), 8 << 10);
+    assertThat(build(tree, encoding)).isLessThan(once + index + seams);
+  }
+
+  @Test
+  void equalBlocksOfNoiseAreStoredOnce() throws Exception {
+    byte[] bytes = TestTrees.noise(9, 2 << 20);
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", bytes);
+    tree.file("b", insert(bytes, 1 << 20, TestTrees.noise(10, 8 << 10)));
+    Encoding encoding = Encoding.compressed(Compression.parse("lz4")).withDedupe(true);
+    assertThat(build(tree, encoding)).isLessThan(bytes.length + (64 << 10));
+  }
+
+  private long build(MemoryTree tree, Encoding encoding) throws Exception {
+    Path image = temp.resolve("image");
+    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    try (FileSource source = FileSource.open(image)) {
+      assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
+    }
+    long size = Files.size(image);
+    Files.delete(image);
+    return size;
   }
 
   @Test
@@ -236,7 +318,9 @@ public final class SingleImageTest {
 
   @Test
   void addressesBeyond32Bits() throws Exception {
-    for (Encoding encoding : List.of(Encoding.plain(), zstd(), zstd().withDedupe(true))) {
+    Encoding plain = Encoding.plain();
+    for (Encoding encoding :
+        List.of(plain, plain.withChunkBits(12), zstd(), zstd().withDedupe(true))) {
       MemoryTree tree = files(6);
       Path image = temp.resolve("image");
       buildFar(tree, image, encoding.withBlockBits(9).withWide(true));

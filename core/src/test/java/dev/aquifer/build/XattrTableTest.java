@@ -29,7 +29,7 @@ class XattrTableTest {
     MemoryTree.Item item = tree.file("f", new byte[0]);
     SourceEntry file = file(tree, "f");
     try (Spool spool = Spool.create(temp.resolve("spool"))) {
-      XattrTable table = new XattrTable(spool);
+      XattrTable table = new XattrTable(spool, LongPrefixes.NONE);
       List<XattrSet> sets = new ArrayList<>();
       long before = usedBytes();
       for (int i = 0; i < count; i++) {
@@ -56,7 +56,7 @@ class XattrTableTest {
     }
     tree.file("other", new byte[0]).xattr("user.x", "12").xattr("user.z", "");
     try (Spool spool = Spool.create(temp.resolve("spool"))) {
-      XattrTable table = new XattrTable(spool);
+      XattrTable table = new XattrTable(spool, LongPrefixes.NONE);
       table.add(tree, file(tree, "a"));
       XattrSet second = table.add(tree, file(tree, "b"));
       assertThat(table.add(tree, file(tree, "c"))).isSameAs(second);

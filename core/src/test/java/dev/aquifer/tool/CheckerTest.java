@@ -188,6 +188,18 @@ class CheckerTest {
   }
 
   @Test
+  void digestsOfOtherData() throws IOException {
+    byte[] bytes = images.bytes("26-ishare");
+    int digest = new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1).indexOf("sha256:");
+    PatchedImage patched = new PatchedImage(bytes);
+    List<Finding> findings = check(patched.u8(digest + 7, patched.u8(digest + 7) ^ 1).open(), true);
+
+    assertThat(findings).hasSize(1);
+    assertThat(findings.getFirst().kind()).isEqualTo(Finding.Kind.DATA);
+    assertThat(findings.getFirst().message()).contains(": its attribute says sha256:");
+  }
+
+  @Test
   void parents() throws IOException {
     long dotDot = data("dir") + 12;
 

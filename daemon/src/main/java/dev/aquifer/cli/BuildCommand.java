@@ -72,6 +72,9 @@ final class BuildCommand extends Command {
   @Option(names = "--json", description = "Print one JSON object.")
   boolean json;
 
+  @Option(names = "--quiet", description = "Print nothing but errors.")
+  boolean quiet;
+
   @Option(
       names = {"--threads", "--workers"},
       paramLabel = "N",
@@ -100,15 +103,28 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
         SourceTree tree = SelectedTree.of(open(), selected);
         Progress progress = Progress.of(err(), "build")) {
-      BuildOptions shown = options.withProgress(progress::at);
+      BuildOptions shown = quiet ? options : options.withProgress(progress::at);
       if (encoding != null) {
-        file = SingleImage.build(tree, output, encoding, shown);
+        Path blob = single.blob;
+        file =
+            blob == null
+                ? SingleImage.build(tree, output, encoding, shown)
+                : build(tree, blob, encoding, shown);
       } else {
         layout = build(tree, shown);
       }
     }
     report(layout, file);
     return ExitCode.OK;
+  }
+
+  private SingleImage.Result build(
+      SourceTree tree, Path blob, Encoding encoding, BuildOptions options) throws IOException {
+    try {
+      return SingleImage.build(tree, output, blob, DeviceTag.of(blob), encoding, options);
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
+    }
   }
 
   private SingleImage.Result buildIndex(BuildOptions options) throws IOException, FailedException {
@@ -135,6 +151,9 @@ final class BuildCommand extends Command {
 
   /** Tells of the one of both that was built. */
   private void report(@Nullable BuildResult layout, SingleImage.@Nullable Result file) {
+    if (quiet) {
+      return;
+    }
     BuildReport text = new BuildReport(out());
     BuildJson object = new BuildJson(source, input.found(), output);
     if (layout != null && json) {
@@ -148,7 +167,7 @@ final class BuildCommand extends Command {
     }
   }
 
-  private Encoding encoding() {
+  private Encoding encoding() throws IOException {
     if (compression != null || !reuse.isEmpty()) {
       throw usage("--compression and --reuse are for image layouts: expected -z for one file");
     }
@@ -203,6 +222,8 @@ final class BuildCommand extends Command {
       if (threads != null) {
         options = options.withThreads(threads);
       }
+      options =
+          options.withXattrPrefixes(selection.xattrPrefixes).withInodeDigest(selection.inodeDigest);
       return options.withTimestamp(selection.timestamp());
     } catch (IllegalArgumentException | java.time.DateTimeException e) {
       throw usage(String.valueOf(e.getMessage()));

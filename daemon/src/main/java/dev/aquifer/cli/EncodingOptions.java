@@ -2,6 +2,9 @@ package dev.aquifer.cli;
 
 import dev.aquifer.build.Encoding;
 import dev.aquifer.codec.Compression;
+import dev.aquifer.input.CompressHints;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -28,14 +31,14 @@ final class EncodingOptions {
   @Option(
       names = "--single",
       description =
-          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next six options means it, too.")
+          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next options means it, too.")
   boolean single;
 
   @Option(
       names = "-z",
       paramLabel = "ALGORITHM",
       description =
-          "Compress files: lz4, lz4hc, lzma, deflate or zstd, and options such as zstd,level=19,dictsize=65536.")
+          "Compress files: lz4, lz4hc, lzma, deflate or zstd, and options such as zstd,level=19,dictsize=65536. Others for --compress-hints may follow, after colons.")
   @Nullable String compression;
 
   @Option(
@@ -55,7 +58,7 @@ final class EncodingOptions {
       names = "-E",
       paramLabel = "NAME[,NAME...]",
       description =
-          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep the data of equal files once, as with fragments; 48bit: address 2^48 blocks, and store clusters byte by byte (Linux 6.15); dot-omitted: 48bit, and no entries for \".\"; legacy-compress: indexes with 8 bytes for each block; noinline_data: no ends of files behind their inodes; force-inode-compact, force-inode-extended: inodes of 32 bytes, with one time for all, or of 64. ^NAME takes one back.")
+          "ztailpacking: keep compressed ends of files behind their inodes; fragments: compress ends of files together; all-fragments: all of every file; dedupe: keep equal parts of files once, as with fragments; 48bit: address 2^48 blocks, and store clusters byte by byte (Linux 6.15); dot-omitted: 48bit, and no entries for \".\"; legacy-compress: indexes with 8 bytes for each block; noinline_data: no ends of files behind their inodes; force-inode-compact, force-inode-extended: inodes of 32 bytes, with one time for all, or of 64. ^NAME takes one back.")
   List<String> extended = new ArrayList<>();
 
   @Option(
@@ -73,6 +76,27 @@ final class EncodingOptions {
   @Option(names = "--zD=0", hidden = true, description = "Leave directories as they are.")
   boolean plainDirectories;
 
+  @Option(
+      names = "--compress-hints",
+      paramLabel = "FILE",
+      description =
+          "How to compress some files: lines of a cluster's bytes (0: not at all), the number of one of -z, from 0 on, and a regular expression for their paths.")
+  @Nullable Path hints;
+
+  @Option(
+      names = "--chunksize",
+      paramLabel = "BYTES",
+      description =
+          "Keep data in chunks of so many bytes, a power of two, and equal chunks once. Not with -z.")
+  @Nullable Integer chunkBytes;
+
+  @Option(
+      names = "--blobdev",
+      paramLabel = "FILE",
+      description =
+          "Put the chunks of --chunksize into this new file, which is the image's device.")
+  @Nullable Path blob;
+
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
     return single
@@ -81,6 +105,9 @@ final class EncodingOptions {
         || blockBytes != null
         || maxExtentBytes != null
         || compressesDirectories()
+        || hints != null
+        || chunkBytes != null
+        || blob != null
         || !extended.isEmpty();
   }
 
@@ -91,6 +118,9 @@ final class EncodingOptions {
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || maxExtentBytes != null
         || compressesDirectories()
+        || hints != null
+        || chunkBytes != null
+        || blob != null
         || !extended.isEmpty();
   }
 
@@ -102,11 +132,13 @@ final class EncodingOptions {
    * What the options say.
    *
    * @throws IllegalArgumentException if they do not go together, or one is wrong
+   * @throws IOException if the hints can't be read, or a line of them is wrong
    */
-  Encoding encoding() {
+  Encoding encoding() throws IOException {
     Encoding encoding = Encoding.plain();
-    if (compression != null) {
-      encoding = Encoding.compressed(Compression.parse(compression));
+    List<Compression> compressions = compressions();
+    if (!compressions.isEmpty()) {
+      encoding = Encoding.compressed(compressions.getFirst());
     }
     if (blockBytes != null) {
       encoding = encoding.withBlockBits(blockBits(blockBytes));
@@ -123,13 +155,40 @@ final class EncodingOptions {
         encoding = with(encoding, name);
       }
     }
-    return encoding;
+    if (chunkBytes != null) {
+      encoding =
+          encoding.withChunkBits(
+              bits(chunkBytes, "chunk size %d: expected a power of two, at least a block"));
+    } else if (blob != null) {
+      throw new IllegalArgumentException("--blobdev is for chunks: expected --chunksize BYTES");
+    }
+    if (hints == null) {
+      return encoding;
+    }
+    if (compressions.isEmpty()) {
+      throw new IllegalArgumentException(
+          "--compress-hints is for compressed files: expected -z ALGORITHM");
+    }
+    return CompressHints.read(hints, encoding, compressions);
+  }
+
+  private List<Compression> compressions() {
+    List<Compression> compressions = new ArrayList<>();
+    if (compression != null) {
+      for (String one : compression.split(":", -1)) {
+        compressions.add(Compression.parse(one));
+      }
+    }
+    return compressions;
   }
 
   private static int blockBits(int bytes) {
-    if (Integer.bitCount(bytes) != 1) {
-      throw new IllegalArgumentException(
-          "block size %d: expected a power of two from 512 to 65536".formatted(bytes));
+    return bits(bytes, "block size %d: expected a power of two from 512 to 65536");
+  }
+
+  private static int bits(int bytes, String message) {
+    if (bytes < 1 || Integer.bitCount(bytes) != 1) {
+      throw new IllegalArgumentException(message.formatted(bytes));
     }
     return Integer.numberOfTrailingZeros(bytes);
   }

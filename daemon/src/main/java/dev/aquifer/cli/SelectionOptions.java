@@ -1,5 +1,6 @@
 package dev.aquifer.cli;
 
+import dev.aquifer.build.BuildOptions;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.FileContexts;
 import dev.aquifer.input.Selection;
@@ -63,6 +64,20 @@ final class SelectionOptions {
   boolean mkfsTime;
 
   @Option(
+      names = "--ignore-mtime",
+      description =
+          "All files get the time of -T, or of SOURCE_DATE_EPOCH, or else that of the build.")
+  boolean ignoreMtime;
+
+  @Option(names = "--preserve-mtime", description = "Not --ignore-mtime: the default.")
+  boolean preserveMtime;
+
+  @Option(
+      names = "--hard-dereference",
+      description = "Make each name of a file with several names a file of its own.")
+  boolean hardDereference;
+
+  @Option(
       names = "--source-date-epoch",
       paramLabel = "SECONDS",
       defaultValue = "${env:SOURCE_DATE_EPOCH}",
@@ -97,6 +112,23 @@ final class SelectionOptions {
   @Option(names = "--no-xattrs", description = "Leave extended attributes and ACLs out.")
   boolean noXattrs;
 
+  @Option(
+      names = "--xattr-prefix",
+      paramLabel = "PREFIX",
+      description =
+          "A beginning of names of extended attributes, such as user.a.long.name., that is stored once and not with each. May be given several times.")
+  List<String> xattrPrefixes = new ArrayList<>();
+
+  @Option(
+      names = {"--inode-digest", "--xattr-inode-digest"},
+      paramLabel = "NAME",
+      arity = "0..1",
+      fallbackValue = BuildOptions.INODE_DIGEST,
+      preprocessor = AttachedOnly.class,
+      description =
+          "Give files the SHA-256 of their data in an attribute, by which Linux 7.0 keeps equal files of several images in memory once. Default NAME: erofs.fingerprint.v1.")
+  @Nullable String inodeDigest;
+
   boolean takesXattrs() {
     return !noXattrs && xattrTolerance >= 0;
   }
@@ -106,6 +138,13 @@ final class SelectionOptions {
     Long seconds = timestampSeconds == null ? epoch() : timestampSeconds;
     if (allTime && seconds == null) {
       throw new IllegalArgumentException("--all-time needs -T SECONDS");
+    }
+    if (ignoreMtime && preserveMtime) {
+      throw new IllegalArgumentException(
+          "--ignore-mtime and --preserve-mtime: expected one of them");
+    }
+    if (ignoreMtime) {
+      return seconds == null ? Instant.now() : Instant.ofEpochSecond(seconds);
     }
     boolean isForAll = allTime || (!mkfsTime && epoch() == null);
     return isForAll && seconds != null ? Instant.ofEpochSecond(seconds) : null;
@@ -156,6 +195,7 @@ final class SelectionOptions {
     for (String glob : excludedGlobs) {
       selection = without(selection, glob);
     }
+    selection = selection.withHardDereference(hardDereference);
     Path contexts = fileContexts;
     return contexts == null
         ? selection

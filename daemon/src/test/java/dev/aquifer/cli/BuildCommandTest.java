@@ -4,10 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.aquifer.image.Image;
+import dev.aquifer.io.ByteSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -147,6 +153,68 @@ class BuildCommandTest {
     assertThat(Program.run("build", source, "-o", other, "--force").exitCode()).isEqualTo(1);
     assertThat(other.resolve("precious")).exists();
     assertThat(Files.list(scratch)).containsExactlyInAnyOrder(source, image, other);
+  }
+
+  private Image built(Path file, Object... options) throws IOException {
+    List<Object> args = new ArrayList<>(List.of("build", "-o", file, "--single"));
+    args.addAll(List.of(options));
+    Program.Outcome outcome = Program.run(args.toArray());
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    return Image.open(ByteSource.of("image", Files.readAllBytes(file)));
+  }
+
+  @Test
+  void digestsHaveTheUsualNameOrOneAfterAnEqualsSign() throws Exception {
+    Image hidden = built(scratch.resolve("hidden"), "--inode-digest", source);
+    assertThat(hidden.digest(hidden.lookup("data"))).isPresent();
+    assertThat(hidden.xattrs(hidden.lookup("data"))).isEmpty();
+
+    Image seen = built(scratch.resolve("seen"), source, "--xattr-inode-digest=user.fp");
+    MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+    assertThat(seen.xattrs(seen.lookup("data")).get("user.fp")).endsWith(sha256.digest(data));
+
+    Program.Outcome outcome =
+        Program.run("build", source, "-o", scratch.resolve("x"), "--inode-digest=user.");
+    assertThat(outcome.err())
+        .startsWith("aquifer: name of digests 'user.': expected something after the dot\n");
+  }
+
+  @Test
+  void prefixesOfNamesAreStoredOnce() throws Exception {
+    Image image =
+        built(
+            scratch.resolve("image"), source, "--xattr-prefix=user.a.", "--xattr-prefix", "user.");
+    assertThat(image.superblock().xattrPrefixes()).isEqualTo(2);
+  }
+
+  @Test
+  void namesOfAFileMayBecomeFiles() throws Exception {
+    Files.createLink(source.resolve("again"), source.resolve("data"));
+    Image one = built(scratch.resolve("one"), source);
+    assertThat(one.lookup("again").nid()).isEqualTo(one.lookup("data").nid());
+    Image two = built(scratch.resolve("two"), source, "--hard-dereference");
+    assertThat(two.lookup("again").nid()).isNotEqualTo(two.lookup("data").nid());
+    assertThat(two.lookup("again").nlink()).isEqualTo(1);
+    assertThat(two.open(two.lookup("again")).readBytes(0, data.length)).isEqualTo(data);
+  }
+
+  @Test
+  void timesMayBeThatOfTheBuild() throws Exception {
+    long before = Instant.now().getEpochSecond();
+    Image now = built(scratch.resolve("now"), source, "--ignore-mtime");
+    assertThat(now.lookup("data").mtimeSeconds()).isBetween(before, Instant.now().getEpochSecond());
+    assertThat(now.root().mtimeSeconds()).isEqualTo(now.lookup("data").mtimeSeconds());
+    Image then = built(scratch.resolve("then"), source, "--ignore-mtime", "-T7", "--mkfs-time");
+    assertThat(then.lookup("data").mtimeSeconds()).isEqualTo(7);
+    assertThat(Program.run("build", source, "-o", "x", "--ignore-mtime", "--preserve-mtime").err())
+        .contains("--ignore-mtime and --preserve-mtime: expected one of them");
+  }
+
+  @Test
+  void quietBuildsSayNothing() {
+    Program.Outcome outcome =
+        Program.run("build", source, "-o", scratch.resolve("image"), "--quiet");
+    assertThat(outcome).isEqualTo(new Program.Outcome(0, "", ""));
   }
 
   @Test

@@ -40,9 +40,10 @@ class EncodingCombinationsKernelTest {
       Random random = new Random(seed);
       Encoding encoding = EncodingCombinationsTest.encoding(random, MAX_BLOCK_BITS);
       MemoryTree tree = EncodingCombinationsTest.tree(random, encoding);
-      String what = "seed %d, %s".formatted(seed, encoding);
+      BuildOptions options = EncodingCombinationsTest.options(random);
+      String what = "seed %d, %s, %s".formatted(seed, encoding, options);
       try {
-        SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+        SingleImage.build(tree, image, encoding, options);
         run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
         try (LinuxTree seen = LinuxTree.open(target)) {
           assertThat(TreeDigest.of(seen)).as(what).isEqualTo(TreeDigest.of(tree));

@@ -1,0 +1,47 @@
+package dev.aquifer.build;
+
+import dev.aquifer.io.Sha256;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+
+/** Chunks as they are, one after the other, in a file. Used by one thread. */
+final class ChunkFile implements Chunker.Blocks {
+  private final OutputFile file;
+  private final BlockSize block;
+  private final long maxBlocks;
+  private final MessageDigest digest = Sha256.newDigest();
+  private long nextBlock;
+
+  /** The first chunk goes to {@code firstBlock} of {@code file}, which stays open. */
+  ChunkFile(OutputFile file, BlockSize block, long firstBlock, long maxBlocks) {
+    this.file = file;
+    this.block = block;
+    this.nextBlock = firstBlock;
+    this.maxBlocks = maxBlocks;
+  }
+
+  @Override
+  public long append(MemorySegment blocks) throws IOException {
+    long first = nextBlock;
+    if (first + block.count(blocks.byteSize()) > maxBlocks) {
+      throw new IOException(
+          "%s: would have more than %d blocks of %d bytes: expected fewer, larger blocks, or 48-bit addresses"
+              .formatted(file.path(), maxBlocks, block.bytes()));
+    }
+    file.write(first << block.bits(), blocks);
+    Sha256.update(digest, blocks);
+    nextBlock += block.count(blocks.byteSize());
+    return first;
+  }
+
+  @Override
+  public long nextBlock() {
+    return nextBlock;
+  }
+
+  /** The digest of all chunks. */
+  Sha256 digest() {
+    return Sha256.finish(digest);
+  }
+}
