@@ -27,7 +27,7 @@ final class ChunkFile implements Chunker.Blocks {
     if (first + block.count(blocks.byteSize()) > MAX_BLOCKS) {
       throw new IOException(
           "%s: would have more than %d blocks of %d bytes: expected fewer, or larger blocks"
-              .formatted(file.path(), MAX_BLOCKS, block.bytes()));
+              .formatted(file.name(), MAX_BLOCKS, block.bytes()));
     }
     file.write(first << block.bits(), blocks);
     Sha256.update(digest, blocks);

@@ -1,6 +1,6 @@
 package dev.aquifer.build;
 
-import dev.aquifer.io.FileSource;
+import dev.aquifer.io.ByteSource;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -9,58 +9,34 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Set;
 
 /** A new file that is being written. Its errors name it. Used by one thread. */
-final class OutputFile implements Closeable {
-  private static final Set<OpenOption> NEW =
-      Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
-
-  private final Path path;
-  private final FileChannel channel;
-
-  private OutputFile(Path path, FileChannel channel) {
-    this.path = path;
-    this.channel = channel;
-  }
-
+sealed interface OutputFile extends Closeable permits DiskFile, MemoryFile {
+  /** Creates a file on a disk. */
   static OutputFile create(Path path) throws IOException {
-    try {
-      return new OutputFile(path, FileChannel.open(path, NEW));
-    } catch (FileSystemException e) {
-      throw failed(path, e);
-    }
+    return DiskFile.create(path);
   }
 
-  Path path() {
-    return path;
-  }
+  /** What messages call it. */
+  String name();
 
-  void write(long positionBytes, MemorySegment bytes) throws IOException {
-    try {
-      FileSource.writeFully(channel, positionBytes, bytes);
-    } catch (java.nio.channels.ClosedByInterruptException e) {
-      throw e;
-    } catch (IOException e) {
-      throw failed(path, e);
-    }
-  }
+  /** By what a tree that holds the file knows it. */
+  FileKey key() throws IOException;
 
-  void read(long positionBytes, MemorySegment dst) throws IOException {
-    FileSource.readFully(channel, positionBytes, dst, path.toString());
-  }
+  void write(long positionBytes, MemorySegment bytes) throws IOException;
 
-  /** Waits until what was written is on the disk. */
-  void sync() throws IOException {
-    try {
-      channel.force(false);
-    } catch (IOException e) {
-      throw failed(path, e);
-    }
-  }
+  void read(long positionBytes, MemorySegment dst) throws IOException;
+
+  /** Waits until what was written is on the disk, if it goes to one. */
+  void sync() throws IOException;
+
+  /** Opens what was written, while nothing more is; for many threads. */
+  ByteSource open() throws IOException;
+
+  /** Closes the file and removes it. */
+  void delete() throws IOException;
 
   /** Waits until all files and directories below {@code directory}, and itself, are on the disk. */
   static void syncTree(Path directory) throws IOException {
@@ -101,10 +77,5 @@ final class OutputFile implements Closeable {
           default -> String.valueOf(e.getMessage());
         };
     return new IOException("%s: can't be written: %s".formatted(path, reason), e);
-  }
-
-  @Override
-  public void close() throws IOException {
-    channel.close();
   }
 }

@@ -107,7 +107,7 @@ public final class SingleImageTest {
   void isReadAsItWasBuilt(Encoding encoding) throws Exception {
     MemoryTree tree = files(1);
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     try (FileSource source = FileSource.open(image)) {
       assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
     }
@@ -128,8 +128,8 @@ public final class SingleImageTest {
     MemoryTree tree = files(2);
     Path one = temp.resolve("one");
     Path eight = temp.resolve("eight");
-    SingleImage.build(tree, one, encoding, BuildOptions.defaults().withThreads(1));
-    SingleImage.build(tree, eight, encoding, BuildOptions.defaults().withThreads(8));
+    ImageBuilder.defaults().threads(1).encoding(encoding).buildFile(tree, one);
+    ImageBuilder.defaults().threads(8).encoding(encoding).buildFile(tree, eight);
     assertThat(one).hasSameBinaryContentAs(eight);
   }
 
@@ -149,7 +149,7 @@ public final class SingleImageTest {
           tree.file("long", bytes);
           tree.file("longer", java.util.Arrays.copyOf(bytes, bytes.length - 77));
           Path image = temp.resolve(name + bits + "-" + cluster);
-          SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+          ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
           try (FileSource source = FileSource.open(image)) {
             assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
                 .isEqualTo(TreeDigest.of(tree));
@@ -167,7 +167,7 @@ public final class SingleImageTest {
     tree.sparse("the largest", Long.MAX_VALUE);
     tree.sparse("one byte", 1L << 40).data(1L << 39, new byte[] {1});
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildFile(tree, image);
     assertThat(Files.size(image)).isLessThan(16 << 20);
     try (FileSource source = FileSource.open(image)) {
       Image found = Image.open(source);
@@ -193,8 +193,9 @@ public final class SingleImageTest {
     tree.at("").children.remove("hole");
     tree.at("").children.remove("sparse");
     Path image = temp.resolve("image");
-    SingleImage.build(
-        tree, image, Encoding.compressed(Compression.parse("lz4")), BuildOptions.defaults());
+    ImageBuilder.defaults()
+        .encoding(Encoding.compressed(Compression.parse("lz4")))
+        .buildFile(tree, image);
     Process process =
         new ProcessBuilder("fsck.erofs", "--extract", image.toString())
             .redirectErrorStream(true)
@@ -209,7 +210,7 @@ public final class SingleImageTest {
     tree.file("broken", new byte[5000]).failure = new java.io.IOException("broken");
     Path image = temp.resolve("image");
     org.assertj.core.api.Assertions.assertThatThrownBy(
-            () -> SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults()))
+            () -> ImageBuilder.defaults().buildFile(tree, image))
         .hasMessage("broken");
     try (Stream<Path> left = Files.list(temp)) {
       assertThat(left).isEmpty();

@@ -1,13 +1,11 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
-import dev.aquifer.build.TarIndex;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
@@ -35,6 +33,7 @@ import picocli.CommandLine.Parameters;
 final class BuildCommand extends Command {
   private static final Pattern COMPRESSION = Pattern.compile("none|zstd(?::([0-9]{1,2}))?");
   private static final int MAX_ZSTD_LEVEL = 19;
+  private static final int USUAL_ZSTD_LEVEL = 3;
 
   @Parameters(paramLabel = "INPUT", description = BuildInput.DESCRIPTION)
   String source = "";
@@ -91,9 +90,9 @@ final class BuildCommand extends Command {
 
   @Override
   ExitCode run() throws IOException, FailedException {
-    BuildOptions options = options();
+    ImageBuilder builder = builder();
     if (input.isIndex()) {
-      report(null, buildIndex(options));
+      report(null, buildIndex(builder));
       return ExitCode.OK;
     }
     Encoding encoding = single.isSingle() ? encoding() : null;
@@ -103,12 +102,12 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
         SourceTree tree = SelectedTree.of(open(), selected);
         Progress progress = Progress.of(err(), "build")) {
-      BuildOptions shown = quiet ? options : options.withProgress(progress::at);
+      ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
       if (encoding != null) {
         Path blob = single.blob;
         file =
             blob == null
-                ? SingleImage.build(tree, output, encoding, shown)
+                ? shown.encoding(encoding).buildFile(tree, output)
                 : build(tree, blob, encoding, shown);
       } else {
         layout = build(tree, shown);
@@ -119,15 +118,15 @@ final class BuildCommand extends Command {
   }
 
   private SingleImage.Result build(
-      SourceTree tree, Path blob, Encoding encoding, BuildOptions options) throws IOException {
+      SourceTree tree, Path blob, Encoding encoding, ImageBuilder builder) throws IOException {
     try {
-      return SingleImage.build(tree, output, blob, DeviceTag.of(blob), encoding, options);
+      return builder.encoding(encoding).buildFile(tree, output, blob, DeviceTag.of(blob));
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
   }
 
-  private SingleImage.Result buildIndex(BuildOptions options) throws IOException, FailedException {
+  private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
       throw usage(
           "--tar=i refers to data as it is in the archive: expected no -z, -C, -E, --compression or --reuse, and blocks of 512 bytes");
@@ -136,8 +135,7 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
         TarTree archive = openInPlace();
         SourceTree tree = SelectedTree.of(archive, selected)) {
-      return TarIndex.build(
-          tree, archive.archive(), DeviceTag.of(Path.of(source)), output, options);
+      return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
     }
   }
 
@@ -194,13 +192,13 @@ final class BuildCommand extends Command {
     }
   }
 
-  private BuildResult build(SourceTree tree, BuildOptions options) throws IOException {
+  private BuildResult build(SourceTree tree, ImageBuilder builder) throws IOException {
     List<ReuseImage> earlier = new ArrayList<>();
     try {
       for (Path image : reuse) {
         earlier.add(ReuseImage.open(image));
       }
-      return ImageBuilder.build(tree, output, earlier, options);
+      return builder.reuse(earlier).buildLayout(tree, output);
     } finally {
       for (ReuseImage image : earlier) {
         image.close();
@@ -208,23 +206,24 @@ final class BuildCommand extends Command {
     }
   }
 
-  private BuildOptions options() throws IOException {
-    BuildOptions options =
-        BuildOptions.defaults().withForce(force).withXattrs(selection.takesXattrs());
+  private ImageBuilder builder() throws IOException {
     try {
-      options = options.withUuid(volume.uuid()).withVolumeName(volume.label);
+      ImageBuilder builder =
+          ImageBuilder.defaults()
+              .force(force)
+              .xattrs(selection.takesXattrs())
+              .xattrPrefixes(selection.xattrPrefixes)
+              .inodeDigest(selection.inodeDigest)
+              .timestamp(selection.timestamp())
+              .uuid(volume.uuid())
+              .volumeName(volume.label);
       if (compression != null) {
-        options = options.withZstdLevel(zstdLevel(compression, options.zstdLevel()));
+        builder = builder.zstdLevel(zstdLevel(compression));
       }
       if (order != null) {
-        options = options.withOrder(lines(order));
+        builder = builder.order(lines(order));
       }
-      if (threads != null) {
-        options = options.withThreads(threads);
-      }
-      options =
-          options.withXattrPrefixes(selection.xattrPrefixes).withInodeDigest(selection.inodeDigest);
-      return options.withTimestamp(selection.timestamp());
+      return threads == null ? builder : builder.threads(threads);
     } catch (IllegalArgumentException | java.time.DateTimeException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
@@ -246,13 +245,13 @@ final class BuildCommand extends Command {
     return lines;
   }
 
-  private int zstdLevel(String text, int usual) {
+  private int zstdLevel(String text) {
     Matcher matcher = COMPRESSION.matcher(text);
     if (matcher.matches()) {
       if (text.equals("none")) {
         return 0;
       }
-      int level = matcher.group(1) == null ? usual : Integer.parseInt(matcher.group(1));
+      int level = matcher.group(1) == null ? USUAL_ZSTD_LEVEL : Integer.parseInt(matcher.group(1));
       if (level >= 1 && level <= MAX_ZSTD_LEVEL) {
         return level;
       }

@@ -2,10 +2,9 @@ package dev.aquifer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.Encoding;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
-import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SingleImageTest;
 import dev.aquifer.build.TreeDigest;
 import java.io.IOException;
@@ -41,7 +40,7 @@ class BuiltImageKernelTest {
     tree.at("x4").xattrs.removeLast();
     tree.sparse("holes", 1L << 30).data(1 << 20, new byte[] {1}).data(700 << 20, new byte[] {2});
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     Path target = Files.createDirectory(temp.resolve("mnt"));
     run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
     try (LinuxTree seen = LinuxTree.open(target)) {

@@ -6,7 +6,6 @@ import static dev.aquifer.cli.LinuxTreeTest.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.aquifer.build.BlobUnpacker;
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageTree;
 import dev.aquifer.build.ReuseImage;
@@ -80,9 +79,8 @@ class KernelMountTest {
     try (LinuxTree tree = LinuxTree.open(source)) {
       List<String> expected = lines(tree);
       for (int inlineMax : new int[] {0, 4000}) {
-        BuildOptions options =
-            BuildOptions.defaults().withInlineMaxBytes(inlineMax).withForce(true);
-        ImageBuilder.build(tree, layout, List.of(), options);
+        ImageBuilder builder = ImageBuilder.defaults().inlineMaxBytes(inlineMax).force(true);
+        builder.buildLayout(tree, layout);
         try (ReuseImage image = ReuseImage.open(layout)) {
           assertThat(lines(ImageTree.of(image.image()))).isEqualTo(expected);
         }
@@ -97,13 +95,13 @@ class KernelMountTest {
     Path first = temp.resolve("first");
     Path second = temp.resolve("second");
     try (LinuxTree tree = LinuxTree.open(source)) {
-      ImageBuilder.build(tree, first, List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, first);
     }
     Files.write(source.resolve("new"), new byte[] {1, 2, 3});
     run("sh", "-c", "head -c 200000 /dev/urandom >\"$1/large\"", "sh", source.toString());
     try (LinuxTree tree = LinuxTree.open(source);
         ReuseImage reused = ReuseImage.open(first)) {
-      assertThat(ImageBuilder.build(tree, second, List.of(reused), BuildOptions.defaults()).blobs())
+      assertThat(ImageBuilder.defaults().reuse(List.of(reused)).buildLayout(tree, second).blobs())
           .hasSize(2);
       assertThat(linesOfMount(second)).isEqualTo(lines(tree));
     }
@@ -120,7 +118,7 @@ class KernelMountTest {
         source.toString());
     Path layout = temp.resolve("out");
     try (LinuxTree tree = LinuxTree.open(source)) {
-      ImageBuilder.build(tree, layout, List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, layout);
       assertThat(linesOfMount(layout)).isEqualTo(lines(tree));
     }
   }
