@@ -54,16 +54,19 @@ public final class ImageBuilder {
   public static final String INODE_DIGEST = "erofs.fingerprint.v1";
 
   private static final ImageBuilder DEFAULTS =
-      new ImageBuilder(BuildOptions.defaults(), Encoding.plain(), List.of());
+      new ImageBuilder(BuildOptions.defaults(), Encoding.plain(), List.of(), List.of());
 
   private final BuildOptions options;
   private final Encoding encoding;
   private final List<ReuseImage> reuse;
+  private final List<SourceTree> layers;
 
-  private ImageBuilder(BuildOptions options, Encoding encoding, List<ReuseImage> reuse) {
+  private ImageBuilder(
+      BuildOptions options, Encoding encoding, List<ReuseImage> reuse, List<SourceTree> layers) {
     this.options = options;
     this.encoding = encoding;
     this.reuse = reuse;
+    this.layers = layers;
   }
 
   /** A builder with what is usual; docs/decisions/0004-build-defaults.md says where it is from. */
@@ -72,7 +75,7 @@ public final class ImageBuilder {
   }
 
   private ImageBuilder with(Consumer<BuildOptions.Draft> change) {
-    return new ImageBuilder(options.with(change), encoding, reuse);
+    return new ImageBuilder(options.with(change), encoding, reuse, layers);
   }
 
   /** How many threads read, hash and compress: 1 to 256; by default one for each processor. */
@@ -162,12 +165,23 @@ public final class ImageBuilder {
 
   /** Of layouts: earlier images to whose blobs the new one refers for equal data. */
   public ImageBuilder reuse(List<ReuseImage> images) {
-    return new ImageBuilder(options, encoding, List.copyOf(images));
+    return new ImageBuilder(options, encoding, List.copyOf(images), layers);
+  }
+
+  /**
+   * Of layouts: trees with the data of the layers that the image is of, the lowest first, such as
+   * {@link dev.aquifer.input.LayerTree#layers} has them. The data of each goes to a blob of its
+   * own, which is the same in all images that have the layer, as long as the other settings of
+   * layouts are; what the image does not need at all stays out. Each layer is read once for its
+   * blob, and what is seen of it again. Not together with {@link #reuse}.
+   */
+  public ImageBuilder blobPerLayer(List<SourceTree> trees) {
+    return new ImageBuilder(options, encoding, reuse, List.copyOf(trees));
   }
 
   /** Of images of one file and in memory: how data is stored there, usually plain. */
   public ImageBuilder encoding(Encoding form) {
-    return new ImageBuilder(options, form, reuse);
+    return new ImageBuilder(options, form, reuse, layers);
   }
 
   /**
@@ -177,7 +191,11 @@ public final class ImageBuilder {
    * @param output where the layout goes; directories above it are made
    */
   public BuildResult buildLayout(SourceTree tree, Path output) throws IOException {
-    return LayoutImage.build(tree, output, reuse, options);
+    if (!reuse.isEmpty() && !layers.isEmpty()) {
+      throw new IllegalArgumentException(
+          "images to reuse, and a blob for each layer: expected one of both");
+    }
+    return LayoutImage.build(tree, output, reuse, layers, options);
   }
 
   /** Builds an image of {@code tree} in one file, with all data. */

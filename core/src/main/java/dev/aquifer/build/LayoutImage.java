@@ -21,25 +21,35 @@ import java.util.concurrent.ExecutorService;
  */
 final class LayoutImage {
   private final SourceTree source;
-  private final List<ReuseImage> images;
+  private final List<ReuseImage> reuse;
+  private final List<SourceTree> layers;
   private final BuildOptions options;
   private final LayoutOutput layout;
 
   private LayoutImage(
-      SourceTree source, List<ReuseImage> images, BuildOptions options, LayoutOutput layout) {
+      SourceTree source,
+      List<ReuseImage> reuse,
+      List<SourceTree> layers,
+      BuildOptions options,
+      LayoutOutput layout) {
     this.source = source;
-    this.images = images;
+    this.reuse = reuse;
+    this.layers = layers;
     this.options = options;
     this.layout = layout;
   }
 
   /** See {@link ImageBuilder#buildLayout}. */
   static BuildResult build(
-      SourceTree tree, Path output, List<ReuseImage> reuse, BuildOptions options)
+      SourceTree tree,
+      Path output,
+      List<ReuseImage> reuse,
+      List<SourceTree> layers,
+      BuildOptions options)
       throws IOException {
     long start = System.nanoTime();
     try (LayoutOutput layout = LayoutOutput.create(output, options.force())) {
-      return new LayoutImage(tree, List.copyOf(reuse), options, layout).build(start);
+      return new LayoutImage(tree, reuse, layers, options, layout).build(start);
     }
   }
 
@@ -49,9 +59,9 @@ final class LayoutImage {
       Tree tree = DataOrder.of(read, options.order(), source.name());
       InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();
-      Data data = readData(tree, spool);
-      List<Stored> stored = store(data);
-      int[] deviceOfBlob = new int[data.reused.blobs().size() + 1];
+      Placed placed = place(tree, spool);
+      List<Stored> stored = placed.stored;
+      int[] deviceOfBlob = new int[placed.blobs + 1];
       for (int i = 0; i < stored.size(); i++) {
         deviceOfBlob[stored.get(i).blob] = i + 1;
       }
@@ -69,16 +79,35 @@ final class LayoutImage {
           bootstrap.sizeBytes(),
           stored.stream().map(Stored::result).toList(),
           tree.counts(),
-          data.count.result(images, data.reused),
+          placed.bytes,
           BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
           Duration.ofNanos(endNanos - startNanos));
+    }
+  }
+
+  /**
+   * Where the data of the regular files is.
+   *
+   * @param blobs the highest number of a blob
+   */
+  private record Placed(List<Stored> stored, int blobs, BuildResult.Bytes bytes) {}
+
+  private Placed place(Tree tree, Spool spool) throws IOException {
+    try (LayerBlobs blobs = LayerBlobs.build(layers, layout.scratch("layers"), options)) {
+      List<ReuseImage> images = new ArrayList<>(reuse);
+      images.addAll(blobs.images());
+      BuildProgress progress = blobs.rest(options.progress());
+      Data data = readData(tree, spool, images, options.with(draft -> draft.progress = progress));
+      return new Placed(
+          store(data), data.reused.blobs().size(), data.count.result(images, data.reused));
     }
   }
 
   /** What became of the data of the regular files; {@code object} is the own blob's file. */
   private record Data(ReusedBlobs reused, DataCount count, Path object, BlobWriter.Written own) {}
 
-  private Data readData(Tree tree, Spool spool) throws IOException {
+  private Data readData(Tree tree, Spool spool, List<ReuseImage> images, BuildOptions options)
+      throws IOException {
     WorkerPool workers = WorkerPool.start(options.threads());
     ExecutorService pool = workers.executor();
     // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.

@@ -96,6 +96,31 @@ class CleanupTest {
     assertThat(interrupted).isGreaterThan(10);
   }
 
+  @Test
+  void anInterruptInALayerLeavesNothing() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.file("first", TestTrees.noise(1, 2_500_000));
+    tree.file("last", TestTrees.noise(2, 10_000));
+    int interrupted = 0;
+    for (int calls = 0; ; calls++) {
+      Path out = temp.resolve("new/out");
+      ImageBuilder builder =
+          ImageBuilder.defaults()
+              .blobPerLayer(List.of(new MemoryTree(), tree, new InterruptingTree(tree, calls)));
+      try {
+        builder.buildLayout(tree, out);
+      } catch (IOException e) {
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(temp).isEmptyDirectory();
+        interrupted++;
+        continue;
+      }
+      assertThat(out.resolve("index.json")).exists();
+      break;
+    }
+    assertThat(interrupted).isGreaterThan(3);
+  }
+
   private static Encoding packing() {
     return Encoding.compressed(Compression.parse("zstd,level=1"))
         .withClusterBytes(16 << 10)

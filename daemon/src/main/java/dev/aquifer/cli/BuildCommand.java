@@ -7,6 +7,7 @@ import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.image.ByteNames;
+import dev.aquifer.input.LayerTree;
 import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
 import dev.aquifer.input.TarTree;
@@ -53,6 +54,12 @@ final class BuildCommand extends Command {
   List<Path> reuse = new ArrayList<>();
 
   @Option(
+      names = "--blob-per-layer",
+      description =
+          "Of a container image: keep the data of each layer in a blob of its own, which is the same in all images that have the layer. Layers are read twice.")
+  boolean blobPerLayer;
+
+  @Option(
       names = "--compression",
       paramLabel = "none|zstd[:N]",
       description = "How spans are stored; N is 1 (fast) to 19 (small). Default: zstd:3.")
@@ -91,6 +98,10 @@ final class BuildCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException {
     ImageBuilder builder = builder();
+    if (blobPerLayer && (!reuse.isEmpty() || single.isSingle() || input.isIndex())) {
+      throw usage(
+          "--blob-per-layer is for image layouts without --reuse: expected neither --reuse nor an image of one file");
+    }
     if (input.isIndex()) {
       report(null, buildIndex(builder));
       return ExitCode.OK;
@@ -100,9 +111,13 @@ final class BuildCommand extends Command {
     BuildResult layout = null;
     SingleImage.Result file = null;
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
-        SourceTree tree = SelectedTree.of(open(), selected);
+        SourceTree whole = open();
         Progress progress = Progress.of(err(), "build")) {
+      SourceTree tree = SelectedTree.of(whole, selected);
       ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
+      if (blobPerLayer) {
+        shown = shown.blobPerLayer(layers(whole));
+      }
       if (encoding != null) {
         Path blob = single.blob;
         file =
@@ -155,7 +170,7 @@ final class BuildCommand extends Command {
     BuildReport text = new BuildReport(out());
     BuildJson object = new BuildJson(source, input.found(), output);
     if (layout != null && json) {
-      out().println(object.of(layout));
+      out().println(object.of(layout, blobPerLayer));
     } else if (layout != null) {
       text.print(output, layout);
     } else if (file != null && json) {
@@ -174,6 +189,16 @@ final class BuildCommand extends Command {
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
+  }
+
+  private List<SourceTree> layers(SourceTree tree) throws IOException, FailedException {
+    if (tree instanceof LayerTree container) {
+      return container.layers();
+    }
+    throw new FailedException(
+        ExitCode.FAILED,
+        "%s: has no layers: with --blob-per-layer expected a container image, as an OCI image layout or an archive of docker save"
+            .formatted(source));
   }
 
   private SourceTree open() throws IOException, FailedException {
