@@ -57,7 +57,8 @@ public record BuildResult(
    * @param objectDigest the digest of the object that stores it
    * @param plainBytes size of the blob
    * @param objectBytes size of the object
-   * @param reusedFrom the name of the image that it comes from, or empty for the image's own
+   * @param reusedFrom the name of the image, or of the layer, that it comes from, or empty for the
+   *     image's own
    */
   public record Blob(
       Sha256 id, Sha256 objectDigest, long plainBytes, long objectBytes, String reusedFrom) {}
@@ -84,7 +85,7 @@ public record BuildResult(
    * @param holes of these, stored nowhere: holes and chunks of zeros
    * @param unique of these, in the image's own blob, before padding to whole blocks
    * @param duplicate of these, equal to others of this image
-   * @param reused of these, in blobs of other images
+   * @param reused of these, in blobs of other images, or of layers
    * @param reusedFrom {@code reused} by image, in the order in which the images were given
    */
   public record Bytes(

@@ -27,7 +27,7 @@ final class ChunkFile implements Chunker.Blocks {
     if (first + block.count(blocks.byteSize()) > maxBlocks) {
       throw new IOException(
           "%s: would have more than %d blocks of %d bytes: expected fewer, larger blocks, or 48-bit addresses"
-              .formatted(file.path(), maxBlocks, block.bytes()));
+              .formatted(file.name(), maxBlocks, block.bytes()));
     }
     file.write(first << block.bits(), blocks);
     Sha256.update(digest, blocks);

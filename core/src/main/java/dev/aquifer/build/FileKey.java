@@ -9,6 +9,9 @@ import java.util.Objects;
 
 /** Two names with the same key are one file. */
 record FileKey(long dev, long ino) {
+  /** That of no file. */
+  static final FileKey NONE = new FileKey(Long.MIN_VALUE, Long.MIN_VALUE);
+
   /** That of the file at {@code path} itself, also if it is a link. */
   static FileKey of(Path path) throws IOException {
     Map<String, Object> found =

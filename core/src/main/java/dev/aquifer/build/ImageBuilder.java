@@ -1,215 +1,266 @@
 package dev.aquifer.build;
 
-import dev.aquifer.format.Descriptor;
-import dev.aquifer.format.ImageManifest;
-import dev.aquifer.io.Sha256;
+import dev.aquifer.io.ByteSource;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
+import java.time.Instant;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ExecutorService;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Builds images: {@link TreeReader}, {@link Chunker} and {@link BlobWriter}, {@link ImagePlan},
- * {@link ImageWriter}, {@link ImageChecker}, in this order.
+ * Builds images: says how, and then of what, in which form, and where it goes.
+ *
+ * <pre>{@code
+ * MemoryTree tree = new MemoryTree("demo");
+ * tree.file("motd", "hello\n".getBytes(StandardCharsets.UTF_8));
+ * ImageBuilder builder = ImageBuilder.defaults().timestamp(Instant.EPOCH).threads(4);
+ * BuildResult first =
+ *     builder
+ *         .progress((done, total) -> System.err.println(done + " of " + total + " bytes"))
+ *         .buildLayout(tree, Path.of("images/first"));
+ * System.out.println(first.manifestDigest());
+ * try (ReuseImage earlier = ReuseImage.open(Path.of("images/first"))) {
+ *   builder.reuse(List.of(earlier)).buildLayout(tree, Path.of("images/second"));
+ * }
+ * Encoding zstd = Encoding.compressed(Compression.parse("zstd")).withClusterBytes(65536);
+ * builder.encoding(zstd).buildFile(tree, Path.of("images/demo.erofs"));
+ * Image image = Image.open(builder.encoding(zstd).buildInMemory(tree));
+ * System.out.write(image.open(image.lookup("motd")).readBytes(0, 6));
+ * }</pre>
+ *
+ * <p>Trees are directories ({@link NioTree}), other images ({@link ImageTree}), and what is in the
+ * package {@code dev.aquifer.input}: archives, layers, and {@link dev.aquifer.input.MemoryTree},
+ * which a program describes.
+ *
+ * <p>Immutable: each method that says something gives another builder, and any thread may use one.
+ * The same tree and settings give the same bytes, however many threads there are. Trees and images
+ * that are given stay open and the caller's.
+ *
+ * <p>All is written under hidden names beside the output, and takes its name when it is whole and
+ * on the disk. Who wants a build to end interrupts the thread that builds: it then throws an {@link
+ * IOException}, keeps its interrupt status, and nothing is left, which also holds after every other
+ * error. Signals are the caller's: who wants nothing left after one interrupts that thread and
+ * waits until it returns.
+ *
+ * <p>Every building method throws {@link dev.aquifer.io.RefusedException} (EEXIST), if there is
+ * something at the output, and {@link IOException} if the tree can't be read, changes meanwhile,
+ * can't be represented, or the output can't be written; its message is one line that names the
+ * file.
  */
 public final class ImageBuilder {
-  private final SourceTree source;
-  private final List<ReuseImage> images;
+  /** The name of attributes with digests that mkfs.erofs has, too; nobody sees them. */
+  public static final String INODE_DIGEST = "erofs.fingerprint.v1";
+
+  private static final ImageBuilder DEFAULTS =
+      new ImageBuilder(BuildOptions.defaults(), Encoding.plain(), List.of(), List.of());
+
   private final BuildOptions options;
-  private final LayoutOutput layout;
+  private final Encoding encoding;
+  private final List<ReuseImage> reuse;
+  private final List<SourceTree> layers;
 
   private ImageBuilder(
-      SourceTree source, List<ReuseImage> images, BuildOptions options, LayoutOutput layout) {
-    this.source = source;
-    this.images = images;
+      BuildOptions options, Encoding encoding, List<ReuseImage> reuse, List<SourceTree> layers) {
     this.options = options;
-    this.layout = layout;
+    this.encoding = encoding;
+    this.reuse = reuse;
+    this.layers = layers;
+  }
+
+  /** A builder with what is usual; docs/decisions/0004-build-defaults.md says where it is from. */
+  public static ImageBuilder defaults() {
+    return DEFAULTS;
+  }
+
+  private ImageBuilder with(Consumer<BuildOptions.Draft> change) {
+    return new ImageBuilder(options.with(change), encoding, reuse, layers);
+  }
+
+  /** How many threads read, hash and compress: 1 to 256; by default one for each processor. */
+  public ImageBuilder threads(int count) {
+    return with(draft -> draft.threads = count);
+  }
+
+  /** The count of {@link #threads(int)}. */
+  public int threads() {
+    return options.threads();
+  }
+
+  /** Who is told how far the build has come. */
+  public ImageBuilder progress(BuildProgress listener) {
+    return with(draft -> draft.progress = listener);
+  }
+
+  /** Whether an image at the output is replaced: an image layout, or a regular file. */
+  public ImageBuilder force(boolean isForced) {
+    return with(draft -> draft.force = isForced);
+  }
+
+  /** The modification time that all files get; null for their own, as is usual. */
+  public ImageBuilder timestamp(@Nullable Instant time) {
+    return with(draft -> draft.timestamp = time);
+  }
+
+  /** The file system's UUID; null, as is usual, to derive it from the content. */
+  public ImageBuilder uuid(@Nullable UUID uuid) {
+    return with(draft -> draft.uuid = uuid);
+  }
+
+  /** The volume's name: up to 15 bytes of UTF-8, usually none. */
+  public ImageBuilder volumeName(String name) {
+    return with(draft -> draft.volumeName = name);
+  }
+
+  /** Whether extended attributes are taken over, as is usual. */
+  public ImageBuilder xattrs(boolean areTaken) {
+    return with(draft -> draft.xattrs = areTaken);
   }
 
   /**
-   * Builds an image of {@code tree} as an OCI image layout.
-   *
-   * <p>All is written to a hidden directory beside {@code output} that takes its name at the end.
-   * After an error or an interrupt of the calling thread nothing of it is left. Signals are the
-   * caller's: who wants nothing left after one interrupts this thread and waits until it returns.
-   *
-   * @param tree what the image shall hold; stays open
-   * @param output where the layout goes; must not exist, or be an image layout with {@link
-   *     BuildOptions#force}; directories above it are made
-   * @param reuse earlier images whose blobs may be referred to; stay open
-   * @throws dev.aquifer.io.RefusedException EEXIST, if there is something at {@code output}
-   * @throws IOException if the tree can't be read, changes meanwhile, can't be represented, or the
-   *     output can't be written
+   * Beginnings of names of extended attributes that are stored once, and not with each: up to 128
+   * in {@code user.}, {@code trusted.} and {@code security.}
    */
-  public static BuildResult build(
-      SourceTree tree, Path output, List<ReuseImage> reuse, BuildOptions options)
+  public ImageBuilder xattrPrefixes(List<String> prefixes) {
+    return with(draft -> draft.xattrPrefixes = prefixes);
+  }
+
+  /**
+   * The name of an attribute with the SHA-256 of each file's data, by which Linux 7.0 keeps equal
+   * files of several images in memory once; null for none, as is usual, {@link #INODE_DIGEST} by
+   * convention.
+   */
+  public ImageBuilder inodeDigest(@Nullable String name) {
+    return with(draft -> draft.inodeDigest = name);
+  }
+
+  /**
+   * Paths from the root whose data shall lie first, in this order, as {@link
+   * dev.aquifer.image.ByteNames} has them; all below of directories.
+   */
+  public ImageBuilder order(List<String> paths) {
+    return with(draft -> draft.order = paths);
+  }
+
+  /** Of layouts: Zstandard's level, 1 (fast) to 19 (small), usually 3; 0 stores spans plain. */
+  public ImageBuilder zstdLevel(int level) {
+    return with(draft -> draft.zstdLevel = level);
+  }
+
+  /** Of layouts: spans have 2^bits bytes, 12 to 26, usually 20. */
+  public ImageBuilder spanBits(int bits) {
+    return with(draft -> draft.spanBits = bits);
+  }
+
+  /** Of layouts: equal chunks of 2^bits bytes are stored once, 12 to 26, usually 16. */
+  public ImageBuilder dedupeChunkBits(int bits) {
+    return with(draft -> draft.dedupeChunkBits = bits);
+  }
+
+  /** Of layouts: regular files up to this size lie in the bootstrap, 0 to 4000, usually 512. */
+  public ImageBuilder inlineMaxBytes(int bytes) {
+    return with(draft -> draft.inlineMaxBytes = bytes);
+  }
+
+  /** Of layouts: earlier images to whose blobs the new one refers for equal data. */
+  public ImageBuilder reuse(List<ReuseImage> images) {
+    return new ImageBuilder(options, encoding, List.copyOf(images), layers);
+  }
+
+  /**
+   * Of layouts: trees with the data of the layers that the image is of, the lowest first, such as
+   * {@link dev.aquifer.input.LayerTree#layers} has them. The data of each goes to a blob of its
+   * own, which is the same in all images that have the layer, as long as the other settings of
+   * layouts are; what the image does not need at all stays out. Each layer is read once for its
+   * blob, and what is seen of it again. Not together with {@link #reuse}.
+   */
+  public ImageBuilder blobPerLayer(List<SourceTree> trees) {
+    return new ImageBuilder(options, encoding, reuse, List.copyOf(trees));
+  }
+
+  /** Of images of one file and in memory: how data is stored there, usually plain. */
+  public ImageBuilder encoding(Encoding form) {
+    return new ImageBuilder(options, form, reuse, layers);
+  }
+
+  /**
+   * Builds an image of {@code tree} as an OCI image layout: a bootstrap, and blobs of spans with
+   * the data.
+   *
+   * @param output where the layout goes; directories above it are made
+   */
+  public BuildResult buildLayout(SourceTree tree, Path output) throws IOException {
+    if (!reuse.isEmpty() && !layers.isEmpty()) {
+      throw new IllegalArgumentException(
+          "images to reuse, and a blob for each layer: expected one of both");
+    }
+    return LayoutImage.build(tree, output, reuse, layers, options);
+  }
+
+  /** Builds an image of {@code tree} in one file, with all data. */
+  public SingleImage.Result buildFile(SourceTree tree, Path output) throws IOException {
+    return SingleImage.build(tree, output, encoding, options);
+  }
+
+  /**
+   * As the other; the chunks of files go to another file, which is the image's device. The encoding
+   * must have {@link Encoding#chunkBits}.
+   *
+   * @param device the other file, which is made as {@code output} is, and just before it
+   * @param tag what the image calls it: up to 64 bytes of UTF-8
+   */
+  public SingleImage.Result buildFile(SourceTree tree, Path output, Path device, String tag)
       throws IOException {
-    long start = System.nanoTime();
-    try (LayoutOutput layout = LayoutOutput.create(output, options.force())) {
-      return new ImageBuilder(tree, List.copyOf(reuse), options, layout).build(start);
-    }
-  }
-
-  private BuildResult build(long startNanos) throws IOException {
-    try (Spool spool = Spool.create(layout.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options, FileKey.of(layout.directory()));
-      Tree tree = DataOrder.of(read, options.order(), source.name());
-      InodeDigests.add(source, tree, options.threads());
-      long dataNanos = System.nanoTime();
-      Data data = readData(tree, spool);
-      List<Stored> stored = store(data);
-      int[] deviceOfBlob = new int[data.reused.blobs().size() + 1];
-      for (int i = 0; i < stored.size(); i++) {
-        deviceOfBlob[stored.get(i).blob] = i + 1;
-      }
-      long metadataNanos = System.nanoTime();
-      List<Device> devices = stored.stream().map(Stored::device).toList();
-      Descriptor bootstrap = writeBootstrap(tree, spool, devices, deviceOfBlob);
-      Descriptor manifest = writeManifest(bootstrap, stored);
-      spool.close();
-      long commitNanos = System.nanoTime();
-      layout.commit(manifest);
-      long endNanos = System.nanoTime();
-      return new BuildResult(
-          manifest.digest(),
-          bootstrap.digest(),
-          bootstrap.sizeBytes(),
-          stored.stream().map(Stored::result).toList(),
-          tree.counts(),
-          data.count.result(images, data.reused),
-          BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
-          Duration.ofNanos(endNanos - startNanos));
-    }
-  }
-
-  /** What became of the data of the regular files; {@code object} is the own blob's file. */
-  private record Data(ReusedBlobs reused, DataCount count, Path object, BlobWriter.Written own) {}
-
-  private Data readData(Tree tree, Spool spool) throws IOException {
-    WorkerPool workers = WorkerPool.start(options.threads());
-    ExecutorService pool = workers.executor();
-    // Shared, since the pool's threads fill these buffers; closed when none of them runs any more.
-    Arena arena = Arena.ofShared();
-    Path object = layout.scratch("object");
-    try (BlobWriter blob = new BlobWriter(object, options, pool, arena)) {
-      DigestIndex index = new DigestIndex();
-      ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
-      DataCount count = new DataCount(reused.blobs().size());
-      Chunker.Sizes sizes =
-          new Chunker.Sizes(BlockSize.USUAL, options.dedupeChunkBits(), options.inlineMaxBytes());
-      new Chunker(source, spool, index, blob, sizes, options, pool, arena, count).run(tree);
-      return new Data(reused, count, object, blob.finish());
-    } finally {
-      workers.end();
-      arena.close();
-    }
+    return SingleImage.build(tree, output, device, tag, encoding, options);
   }
 
   /**
-   * A blob in the layout.
+   * Builds an image of {@code tree} with all data in memory, and touches no disk but for what the
+   * tree reads from one. The result, as {@link dev.aquifer.image.Image#open} takes it, needs not be
+   * closed.
    *
-   * @param blob its number in chunk addresses
-   * @param reusedFrom the image it comes from, or empty
+   * <p>The image, and meanwhile its small files, links and attributes once more, are on the heap,
+   * of whose limit they may take half; a tree that needs more ends in an {@link IOException} that
+   * says so.
    */
-  private record Stored(
-      int blob, Descriptor object, Sha256 id, long plainBytes, String reusedFrom) {
-    Device device() {
-      return new Device(id.hex(), plainBytes >>> ChunkMap.BLOCK_BITS);
-    }
-
-    BuildResult.Blob result() {
-      return new BuildResult.Blob(id, object.digest(), plainBytes, object.sizeBytes(), reusedFrom);
-    }
+  public ByteSource buildInMemory(SourceTree tree) throws IOException {
+    return SingleImage.build(tree, encoding, options, Runtime.getRuntime().maxMemory() / 2);
   }
 
-  /** Puts the own blob and the reused ones that are needed into the layout, in device order. */
-  private List<Stored> store(Data data) throws IOException {
-    List<Stored> stored = new ArrayList<>();
-    BlobWriter.Written own = data.own;
-    if (own.table().plainSizeBytes() > 0) {
-      stored.add(
-          new Stored(
-              Chunker.OWN_BLOB,
-              addBlob(data.object, own),
-              own.table().id(),
-              own.table().plainSizeBytes(),
-              ""));
-    } else {
-      Files.delete(data.object);
-    }
-    for (ReusedBlobs.Blob blob : data.reused.blobs()) {
-      if (data.count.reused(blob.number()) > 0) {
-        layout.addObject(blob.image().object(blob.object()), blob.object());
-        stored.add(
-            new Stored(
-                blob.number(),
-                blob.object(),
-                blob.id(),
-                blob.stored().sizeBytes(),
-                blob.image().name()));
-      }
-    }
-    return stored;
+  /**
+   * Builds an image that has the metadata of a tar archive, and has the archive itself as its
+   * device, in blocks of 512 bytes. What is not in one piece in the archive, as files with holes,
+   * is copied to the image.
+   *
+   * @param tree what is in the archive, or some of it; its files tell {@link
+   *     SourceFile#archiveOffsetBytes}
+   * @param archive the plain archive
+   * @param tag what the image calls it: up to 64 bytes of UTF-8
+   */
+  public SingleImage.Result buildIndex(SourceTree tree, ByteSource archive, String tag, Path output)
+      throws IOException {
+    return TarIndex.build(tree, archive, tag, output, options);
   }
 
-  private Descriptor addBlob(Path object, BlobWriter.Written own) throws IOException {
-    return layout.add(
-        object,
-        ImageManifest.BLOB_TYPE,
-        own.digest(),
-        own.sizeBytes(),
-        Map.of(
-            ImageManifest.BLOB_ID,
-            own.table().id().toString(),
-            ImageManifest.TAIL_OFFSET,
-            Long.toString(own.tailOffset())));
+  /**
+   * Builds one image of several that lie one over the other as layers: it has their metadata, and
+   * they are its devices for the data. An image that has devices itself is none; those stand in its
+   * place. Copied is what can't be referred to: ends of files that lie behind their inodes, and
+   * what an image with devices holds itself.
+   *
+   * @param layers the lowest first
+   * @throws dev.aquifer.io.UnsupportedFeatureException if a file that is seen is compressed
+   * @throws IOException also if they differ in the size of blocks
+   */
+  public SingleImage.Result buildMerged(List<ImageMerge.Layer> layers, Path output)
+      throws IOException {
+    return ImageMerge.build(layers, output, options);
   }
 
-  private Descriptor writeBootstrap(
-      Tree tree, Spool spool, List<Device> devices, int[] deviceOfBlob) throws IOException {
-    if (devices.size() > ImagePlan.MAX_DEVICES) {
-      throw new IOException(
-          "the image would refer to %d blobs: expected at most %d; reuse fewer images"
-              .formatted(devices.size(), ImagePlan.MAX_DEVICES));
-    }
-    ImagePlan plan = ImagePlan.of(tree, devices, options.timestamp());
-    Path file = layout.scratch("bootstrap");
-    Sha256 digest;
-    Sha256 spooled = spool.finish();
-    try (OutputFile output = OutputFile.create(file)) {
-      digest =
-          ImageWriter.write(
-              plan, spool, spooled, deviceOfBlob, options.volumeName(), options.uuid(), output);
-    }
-    ImageChecker.check(plan, spool, deviceOfBlob, file);
-    return layout.add(
-        file,
-        ImageManifest.BOOTSTRAP_TYPE,
-        digest,
-        plan.blocks() << BlockSize.USUAL.bits(),
-        Map.of());
-  }
-
-  private Descriptor writeManifest(Descriptor bootstrap, List<Stored> stored) throws IOException {
-    // What other tools want to see of an image; Aquifer itself does not read it.
-    StringBuilder config =
-        new StringBuilder(
-            "{\"architecture\":\"unknown\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"");
-    config.append(bootstrap.digest());
-    List<Descriptor> objects = stored.stream().map(Stored::object).toList();
-    for (Descriptor object : objects) {
-      config.append("\",\"").append(object.digest());
-    }
-    config.append("\"]}}");
-    Descriptor configObject =
-        layout.add(config.toString().getBytes(StandardCharsets.UTF_8), ImageManifest.CONFIG_TYPE);
-    return layout.add(
-        new ImageManifest(configObject, bootstrap, objects).toJson(), ImageManifest.MEDIA_TYPE);
+  /** What it was told. */
+  @Override
+  public String toString() {
+    return options + ", " + encoding;
   }
 }

@@ -6,11 +6,9 @@ import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
-import dev.aquifer.io.FileSource;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
@@ -36,19 +34,18 @@ final class ImageChecker {
   }
 
   /**
-   * Checks {@code bootstrap}.
+   * Checks {@code metadata}.
    *
    * @throws CorruptDataException if it is not as planned: a fault of this program or of the disk
    */
-  static void check(ImagePlan plan, Spool spool, int[] deviceOfBlob, Path bootstrap)
+  static void check(ImagePlan plan, Spool spool, int[] deviceOfBlob, ByteSource metadata)
       throws IOException {
-    try (FileSource source = FileSource.open(bootstrap);
-        Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined()) {
       new ImageChecker(
               plan,
               spool,
               deviceOfBlob,
-              Image.open(source),
+              Image.open(metadata),
               arena.allocate(2L * BlockSize.MAX_BYTES))
           .check();
     }

@@ -30,15 +30,8 @@ public final class ImageMerge {
    */
   public record Layer(Image image, long sizeBytes, String tag) {}
 
-  /**
-   * Builds the image, as {@link SingleImage#build} does.
-   *
-   * @param layers the lowest first; they stay open
-   * @throws UnsupportedFeatureException if a file that is seen is compressed
-   * @throws IOException if the images can't be read, differ in the size of blocks, can't be
-   *     represented, or the output can't be written
-   */
-  public static SingleImage.Result build(List<Layer> layers, Path output, BuildOptions options)
+  /** See {@link ImageBuilder#buildMerged}. */
+  static SingleImage.Result build(List<Layer> layers, Path output, BuildOptions options)
       throws IOException {
     BlockSize block = new BlockSize(layers.getFirst().image.superblock().blockBits());
     List<Device> devices = new ArrayList<>();

@@ -2,7 +2,6 @@ package dev.aquifer.build;
 
 import dev.aquifer.io.Errno;
 import dev.aquifer.io.RefusedException;
-import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -20,7 +19,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * A file that is being written under a hidden name beside its final one, which it takes when it is
  * whole. If it never is, closing leaves nothing of it. Used by one thread.
  */
-final class NewFile implements Closeable {
+final class NewFile implements ImageTarget {
   /** Up to 4 bytes each; names have up to 255. */
   private static final int MAX_START = 40;
 
@@ -94,20 +93,22 @@ final class NewFile implements Closeable {
         Errno.EEXIST, output + ": exists already: expected a new name, or --force to replace it");
   }
 
-  OutputFile file() {
+  @Override
+  public OutputFile file() {
     return file;
   }
 
-  /** A path beside the file for what is needed meanwhile. */
-  Path scratch(String name) {
-    return temporary.resolveSibling(temporary.getFileName() + "." + name);
+  @Override
+  public OutputFile scratch(String name) throws IOException {
+    return OutputFile.createScratch(temporary.resolveSibling(temporary.getFileName() + "." + name));
   }
 
   /**
    * Gives the file its name. It is on the disk before, so that a crash leaves what was there, or
    * the whole new file, under the name.
    */
-  void commit() throws IOException {
+  @Override
+  public void commit() throws IOException {
     file.sync();
     file.close();
     if (force) {
@@ -148,10 +149,6 @@ final class NewFile implements Closeable {
   /** Removes what was not committed, and the hidden name. */
   @Override
   public void close() throws IOException {
-    try {
-      file.close();
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
+    file.delete();
   }
 }

@@ -1,11 +1,9 @@
 package dev.aquifer.build;
 
-import dev.aquifer.io.FileSource;
+import dev.aquifer.io.ByteSource;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
 
 /**
  * The data of the packed inode: ends of files, and whole files, one after the other, equal ones
@@ -40,13 +38,13 @@ final class PackedData implements Batch.Source, Closeable {
   }
 
   /**
-   * Creates the file; it goes when this is closed.
+   * Takes a new file, which goes when this is closed.
    *
    * @param like the packed inode gets the owner and times of this one
    * @param first what the data begins with
    */
-  static PackedData create(Path path, Node like, byte[] first) throws IOException {
-    PackedData data = new PackedData(OutputFile.createScratch(path), like);
+  static PackedData create(OutputFile file, Node like, byte[] first) throws IOException {
+    PackedData data = new PackedData(file, like);
     long unused = data.append(MemorySegment.ofArray(first));
     return data;
   }
@@ -82,10 +80,10 @@ final class PackedData implements Batch.Source, Closeable {
   /** Opens the data, whatever entry is asked for. */
   @Override
   public SourceFile open(SourceEntry entry) throws IOException {
-    return new PackedFile(FileSource.open(file.path()));
+    return new PackedFile(file.open());
   }
 
-  private record PackedFile(FileSource data) implements SourceFile {
+  private record PackedFile(ByteSource data) implements SourceFile {
     @Override
     public String name() {
       return data.name();
@@ -122,10 +120,6 @@ final class PackedData implements Batch.Source, Closeable {
 
   @Override
   public void close() throws IOException {
-    try {
-      file.close();
-    } finally {
-      Files.deleteIfExists(file.path());
-    }
+    file.delete();
   }
 }

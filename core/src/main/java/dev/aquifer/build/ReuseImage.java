@@ -22,6 +22,7 @@ import java.util.List;
  */
 public final class ReuseImage implements Closeable {
   private final Path layout;
+  private final String name;
   private final ImageManifest manifest;
   private final FileSource bootstrap;
   private final List<StoredBlob> blobs;
@@ -29,11 +30,13 @@ public final class ReuseImage implements Closeable {
 
   private ReuseImage(
       Path layout,
+      String name,
       ImageManifest manifest,
       FileSource bootstrap,
       List<StoredBlob> blobs,
       Image image) {
     this.layout = layout;
+    this.name = name;
     this.manifest = manifest;
     this.bootstrap = bootstrap;
     this.blobs = blobs;
@@ -46,11 +49,15 @@ public final class ReuseImage implements Closeable {
    * @throws IOException if it is no Aquifer image layout, or is damaged
    */
   public static ReuseImage open(Path layout) throws IOException {
+    return open(layout, layout.toString());
+  }
+
+  /** As the other; {@code name} is what messages and the result call the image. */
+  static ReuseImage open(Path layout, String name) throws IOException {
     if (!Files.isRegularFile(layout.resolve("oci-layout"))) {
       throw new IOException(
           layout + ": is no image layout: expected a directory that aquifer build made");
     }
-    String name = layout.toString();
     Descriptor found = ImageManifest.parseIndex(name, small(layout.resolve("index.json")));
     ImageManifest manifest =
         ImageManifest.parse(name, small(layout.resolve(found.path())), found.digest());
@@ -67,7 +74,7 @@ public final class ReuseImage implements Closeable {
         checkTailOffset(name, object, blob);
       }
       Image image = metadata.withDevices(List.<ByteSource>copyOf(blobs));
-      return new ReuseImage(layout, manifest, bootstrap, List.copyOf(blobs), image);
+      return new ReuseImage(layout, name, manifest, bootstrap, List.copyOf(blobs), image);
     } catch (IOException | RuntimeException e) {
       closeAll(bootstrap, blobs);
       throw e;
@@ -127,9 +134,9 @@ public final class ReuseImage implements Closeable {
     }
   }
 
-  /** What messages and the result call the image: its path. */
+  /** What messages and the result call the image: its path, or the name of its layer. */
   public String name() {
-    return layout.toString();
+    return name;
   }
 
   /** The image with its devices attached. */

@@ -1,5 +1,6 @@
 package dev.aquifer.build;
 
+import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -18,7 +19,7 @@ public final class SingleImage {
   private final Encoding encoding;
   private final BuildOptions options;
   private final Elsewhere elsewhere;
-  private final NewFile target;
+  private final ImageTarget target;
   private final long gapBlocks;
 
   /** Where chunks go; null for the image itself. */
@@ -32,7 +33,7 @@ public final class SingleImage {
       Encoding encoding,
       BuildOptions options,
       Elsewhere elsewhere,
-      NewFile target,
+      ImageTarget target,
       long gapBlocks,
       @Nullable Blob blob) {
     this.source = source;
@@ -66,18 +67,8 @@ public final class SingleImage {
       BuildResult.Phases phases,
       Duration elapsed) {}
 
-  /**
-   * Builds an image of {@code tree}. It is written under a hidden name beside {@code output}, whose
-   * name it takes at the end. After an error or an interrupt of the calling thread nothing of it is
-   * left.
-   *
-   * @param tree what the image shall hold; stays open
-   * @param options what they say of spans, chunks and inline files is not looked at
-   * @throws dev.aquifer.io.RefusedException EEXIST, if there is something at {@code output}
-   * @throws IOException if the tree can't be read, changes meanwhile, can't be represented, or the
-   *     output can't be written
-   */
-  public static Result build(SourceTree tree, Path output, Encoding encoding, BuildOptions options)
+  /** See {@link ImageBuilder#buildFile(SourceTree, Path)}. */
+  static Result build(SourceTree tree, Path output, Encoding encoding, BuildOptions options)
       throws IOException {
     return build(tree, output, encoding, options, Elsewhere.NOTHING);
   }
@@ -105,14 +96,20 @@ public final class SingleImage {
     }
   }
 
-  /**
-   * As the other; the chunks of files go to another file, which is the image's device.
-   *
-   * @param encoding has {@link Encoding#chunkBits}
-   * @param device the other file, which is made as {@code output} is, and just before it
-   * @param tag what the image calls it: up to 64 bytes of UTF-8
-   */
-  public static Result build(
+  /** See {@link ImageBuilder#buildInMemory}. */
+  static ByteSource build(SourceTree tree, Encoding encoding, BuildOptions options, long maxBytes)
+      throws IOException {
+    long start = System.nanoTime();
+    try (MemoryTarget target = new MemoryTarget(tree.name(), maxBytes)) {
+      Result unused =
+          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null)
+              .build(start);
+      return target.file().open();
+    }
+  }
+
+  /** See {@link ImageBuilder#buildFile(SourceTree, Path, Path, String)}. */
+  static Result build(
       SourceTree tree,
       Path output,
       Path device,
@@ -138,7 +135,7 @@ public final class SingleImage {
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options, FileKey.of(target.file().path()));
+      Tree read = TreeReader.read(source, spool, options, target.file().key());
       Tree tree = DataOrder.of(read, options.order(), source.name());
       InodeDigests.add(source, tree, options.threads());
       place(tree);
@@ -299,6 +296,8 @@ public final class SingleImage {
     Sha256 unused =
         ImageWriter.write(
             plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
-    ImageChecker.check(plan, spool, deviceOfBlob, target.file().path());
+    try (ByteSource written = target.file().open()) {
+      ImageChecker.check(plan, spool, deviceOfBlob, written);
+    }
   }
 }

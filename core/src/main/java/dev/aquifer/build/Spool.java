@@ -5,8 +5,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
@@ -42,9 +40,9 @@ final class Spool implements Closeable {
     this.buffer = arena.allocate(BUFFER_BYTES);
   }
 
-  /** Creates the file; it goes when the spool is closed. */
-  static Spool create(Path path) throws IOException {
-    return new Spool(OutputFile.createScratch(path));
+  /** Takes a new file, which goes when the spool is closed. */
+  static Spool create(OutputFile file) {
+    return new Spool(file);
   }
 
   /** Returns where the bytes were put. */
@@ -106,7 +104,6 @@ final class Spool implements Closeable {
     if (arena.scope().isAlive()) {
       arena.close();
     }
-    file.close();
-    Files.deleteIfExists(file.path());
+    file.delete();
   }
 }

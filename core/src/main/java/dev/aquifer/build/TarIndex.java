@@ -10,7 +10,7 @@ import java.util.List;
  * data of files begins at multiples of 512 bytes there, which is the image's block size. What is
  * not in one piece in the archive, as files with holes, is copied to the image.
  */
-public final class TarIndex {
+final class TarIndex {
   /** Headers and data of an archive begin at multiples of 2^9 bytes. */
   private static final int BLOCK_BITS = 9;
 
@@ -18,17 +18,8 @@ public final class TarIndex {
 
   private TarIndex() {}
 
-  /**
-   * Builds an image of {@code tree}, as {@link SingleImage#build} does.
-   *
-   * @param tree what is in the archive, or some of it; its files tell {@link
-   *     SourceFile#archiveOffsetBytes}
-   * @param archive the plain archive; stays open
-   * @param tag what the image calls it: up to 64 bytes of UTF-8
-   * @throws IOException if the tree can't be read, changes meanwhile, can't be represented, or the
-   *     output can't be written
-   */
-  public static SingleImage.Result build(
+  /** See {@link ImageBuilder#buildIndex}. */
+  static SingleImage.Result build(
       SourceTree tree, ByteSource archive, String tag, Path output, BuildOptions options)
       throws IOException {
     // A block that is cut off is none: a device must be as long as its slot says.

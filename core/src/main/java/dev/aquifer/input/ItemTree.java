@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * A tree whose names and metadata are in memory, and the data of its files anywhere. Made by one
  * thread, then read by many.
  */
-abstract sealed class ItemTree implements SourceTree permits TarTree, LayerTree, MemoryTree {
+abstract sealed class ItemTree implements SourceTree
+    permits TarTree, LayerTree, LayerFiles, MemoryTree {
   private static final int MADE_PERMISSIONS = 0755;
 
   private final String name;

@@ -1,5 +1,6 @@
 package dev.aquifer.input;
 
+import dev.aquifer.build.SourceTree;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.NamedSource;
 import java.io.IOException;
@@ -30,7 +31,10 @@ public final class LayerTree extends ItemTree {
 
   private final ImageFiles files;
   private final Path place;
-  private final List<ByteSource> open = new ArrayList<>();
+  private final List<Opened> layers = new ArrayList<>();
+
+  /** The plain archive of a layer. */
+  private record Opened(ContainerDigest diffId, ByteSource archive) {}
 
   private LayerTree(ImageFiles files, Path place) {
     super(files.name());
@@ -103,7 +107,7 @@ public final class LayerTree extends ItemTree {
     MessageDigest packed = digest == null ? null : digest.start();
     MessageDigest plain = layer.diffId().start();
     ByteSource archive = PlainData.of(file, place, packed, plain);
-    open.add(archive);
+    layers.add(new Opened(layer.diffId(), archive));
     if (digest != null && packed != null) {
       digest.check(where, packed);
     }
@@ -166,6 +170,25 @@ public final class LayerTree extends ItemTree {
         && Arrays.equals(bytes, 0, start.length, start, 0, start.length);
   }
 
+  /**
+   * Of each layer, the lowest first, the regular files with data in the order of its archive, also
+   * those that other layers hide; their names are numbers. Each is called by the digest of the
+   * layer's plain archive. They are readable until this tree is closed, and need no closing.
+   */
+  public List<SourceTree> layers() throws IOException {
+    List<SourceTree> trees = new ArrayList<>();
+    for (Opened layer : layers) {
+      trees.add(
+          LayerFiles.of(
+              "layer " + layer.diffId,
+              layer.archive,
+              entry ->
+                  Name.split(entry.path().bytes()).stream()
+                      .noneMatch(name -> begins(name, HIDES))));
+    }
+    return trees;
+  }
+
   private void closeAfter(Throwable failure) {
     try {
       close();
@@ -177,8 +200,8 @@ public final class LayerTree extends ItemTree {
   @Override
   public void close() throws IOException {
     try (files) {
-      for (ByteSource each : open) {
-        each.close();
+      for (Opened layer : layers) {
+        layer.archive.close();
       }
     }
   }

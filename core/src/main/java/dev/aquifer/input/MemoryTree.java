@@ -19,7 +19,7 @@ import java.util.List;
  * tree.symlink("etc/issue", "motd");
  * tree.hardLink("greeting", "etc/motd");
  * Path output = Path.of("images/demo");
- * BuildResult result = ImageBuilder.build(tree, output, List.of(), BuildOptions.defaults());
+ * BuildResult result = ImageBuilder.defaults().buildLayout(tree, output);
  * System.out.println(result.manifestDigest());
  * }</pre>
  *

@@ -102,12 +102,17 @@ final class Unpacking {
     item.rdev = entry.rdev();
     item.target = entry.target().bytes();
     if (type == FileType.REGULAR) {
-      item.sizeBytes = entry.sizeBytes();
-      item.data = archive;
-      item.dataOffset = entry.dataAtBytes();
-      item.sparse = entry.sparse();
+      store(item, entry, archive);
     }
     parent.children.put(name, item);
+  }
+
+  /** Gives a regular file the data that {@code entry} has in {@code archive}. */
+  static void store(Item item, TarEntry entry, ByteSource archive) {
+    item.sizeBytes = entry.sizeBytes();
+    item.data = archive;
+    item.dataOffset = entry.dataAtBytes();
+    item.sparse = entry.sparse();
   }
 
   private void checkTarget(TarEntry entry) throws CorruptDataException {

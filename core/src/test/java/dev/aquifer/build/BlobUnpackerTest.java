@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,8 +35,7 @@ class BlobUnpackerTest {
     Arrays.fill(text, (byte) 'x');
     tree.file("b", text);
     Path layout = temp.resolve("layout" + level);
-    BuildResult result =
-        ImageBuilder.build(tree, layout, List.of(), BuildOptions.defaults().withZstdLevel(level));
+    BuildResult result = ImageBuilder.defaults().zstdLevel(level).buildLayout(tree, layout);
     id = result.blobs().getFirst().id();
     object = layout.resolve("blobs/sha256/" + result.blobs().getFirst().objectDigest().hex());
   }

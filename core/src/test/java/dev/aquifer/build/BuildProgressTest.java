@@ -50,8 +50,8 @@ class BuildProgressTest {
 
   @Test
   void aLayoutTells() throws IOException {
-    BuildOptions options = BuildOptions.defaults().withThreads(3).withProgress(this::hear);
-    BuildResult result = ImageBuilder.build(tree(), temp.resolve("out"), List.of(), options);
+    ImageBuilder builder = ImageBuilder.defaults().threads(3).progress(this::hear);
+    BuildResult result = builder.buildLayout(tree(), temp.resolve("out"));
 
     checkWhatWasTold();
     assertThat(result.bytes().source()).isEqualTo(TOTAL_BYTES);
@@ -62,8 +62,8 @@ class BuildProgressTest {
   void anImageInOneFileTells() throws IOException {
     Encoding encoding =
         Encoding.compressed(Compression.parse("lz4")).withFragments(Encoding.Fragments.TAILS);
-    BuildOptions options = BuildOptions.defaults().withThreads(3).withProgress(this::hear);
-    SingleImage.Result result = SingleImage.build(tree(), temp.resolve("out"), encoding, options);
+    ImageBuilder builder = ImageBuilder.defaults().threads(3).progress(this::hear);
+    SingleImage.Result result = builder.encoding(encoding).buildFile(tree(), temp.resolve("out"));
 
     checkWhatWasTold();
     assertThat(result.sourceBytes()).isEqualTo(TOTAL_BYTES);
@@ -94,14 +94,13 @@ class BuildProgressTest {
 
   @Test
   void whatTheListenerThrowsEndsTheBuild() throws IOException {
-    BuildOptions options =
-        BuildOptions.defaults()
-            .withProgress(
+    ImageBuilder builder =
+        ImageBuilder.defaults()
+            .progress(
                 (done, total) -> {
                   throw new IllegalStateException("enough");
                 });
-    assertThatThrownBy(() -> ImageBuilder.build(tree(), temp.resolve("out"), List.of(), options))
-        .hasMessage("enough");
+    assertThatThrownBy(() -> builder.buildLayout(tree(), temp.resolve("out"))).hasMessage("enough");
     assertThat(Files.list(temp)).isEmpty();
   }
 }

@@ -62,8 +62,8 @@ class ChunkSizeTest {
     for (int i = 0; i < 100; i++) {
       file.data((1L << 40) / 100 * i, TestTrees.noise(i, 4096));
     }
-    BuildOptions options = BuildOptions.defaults();
-    BuildResult result = ImageBuilder.build(tree, temp.resolve("out"), List.of(), options);
+    ImageBuilder builder = ImageBuilder.defaults();
+    BuildResult result = builder.buildLayout(tree, temp.resolve("out"));
     // With chunks of 4 MiB it would be 400 MiB.
     assertThat(result.blobs().getFirst().plainBytes()).isBetween(1L << 20, 110L << 20);
     assertThat(result.bootstrapBytes()).isLessThan(9 << 20);
@@ -73,7 +73,7 @@ class ChunkSizeTest {
       TreeDigest.lines(tree, expected::add);
       TreeDigest.lines(ImageTree.of(image.image()), found::add);
       assertThat(found).isEqualTo(expected);
-      BuildResult again = ImageBuilder.build(tree, temp.resolve("again"), List.of(image), options);
+      BuildResult again = builder.reuse(List.of(image)).buildLayout(tree, temp.resolve("again"));
       assertThat(again.bytes().unique()).isZero();
     }
   }

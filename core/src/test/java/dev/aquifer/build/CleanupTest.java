@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.codec.Compression;
+import dev.aquifer.io.ByteSource;
 import dev.aquifer.testing.Requires;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -82,8 +83,7 @@ class CleanupTest {
     for (int calls = 0; ; calls++) {
       Path out = temp.resolve("new/out");
       try {
-        ImageBuilder.build(
-            new InterruptingTree(tree, calls), out, List.of(), BuildOptions.defaults());
+        ImageBuilder.defaults().buildLayout(new InterruptingTree(tree, calls), out);
       } catch (IOException e) {
         assertThat(Thread.interrupted()).isTrue();
         assertThat(temp).isEmptyDirectory();
@@ -94,6 +94,31 @@ class CleanupTest {
       break;
     }
     assertThat(interrupted).isGreaterThan(10);
+  }
+
+  @Test
+  void anInterruptInALayerLeavesNothing() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.file("first", TestTrees.noise(1, 2_500_000));
+    tree.file("last", TestTrees.noise(2, 10_000));
+    int interrupted = 0;
+    for (int calls = 0; ; calls++) {
+      Path out = temp.resolve("new/out");
+      ImageBuilder builder =
+          ImageBuilder.defaults()
+              .blobPerLayer(List.of(new MemoryTree(), tree, new InterruptingTree(tree, calls)));
+      try {
+        builder.buildLayout(tree, out);
+      } catch (IOException e) {
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(temp).isEmptyDirectory();
+        interrupted++;
+        continue;
+      }
+      assertThat(out.resolve("index.json")).exists();
+      break;
+    }
+    assertThat(interrupted).isGreaterThan(3);
   }
 
   private static Encoding packing() {
@@ -117,11 +142,10 @@ class CleanupTest {
     int interrupted = 0;
     for (int calls = 0; ; calls++) {
       try {
-        SingleImage.build(
-            new InterruptingTree(tree, calls),
-            out,
-            packing(),
-            BuildOptions.defaults().withForce(true));
+        ImageBuilder.defaults()
+            .force(true)
+            .encoding(packing())
+            .buildFile(new InterruptingTree(tree, calls), out);
       } catch (IOException e) {
         assertThat(Thread.interrupted()).isTrue();
         try (Stream<Path> entries = Files.list(temp)) {
@@ -135,6 +159,32 @@ class CleanupTest {
     }
     assertThat(interrupted).isGreaterThan(10);
     assertThat(Files.size(out)).isGreaterThan(5_000_000);
+  }
+
+  @Test
+  void anInterruptOfAnImageInMemoryLeavesNothing() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.directory("d");
+    tree.link("d/link", "target");
+    tree.file("d/first", TestTrees.noise(1, 5_000_000)).xattr("user.a", "b");
+    for (int i = 0; i < 20; i++) {
+      tree.file("last" + i, TestTrees.noise(2, 100 * i));
+    }
+    ImageBuilder builder = ImageBuilder.defaults().encoding(packing());
+    ByteSource image = null;
+    int interrupted = 0;
+    for (int calls = 0; image == null; calls++) {
+      try {
+        image = builder.buildInMemory(new InterruptingTree(tree, calls));
+      } catch (IOException e) {
+        assertThat(Thread.interrupted()).isTrue();
+        interrupted++;
+      }
+      assertThat(Thread.getAllStackTraces().keySet())
+          .noneMatch(thread -> thread.getName().startsWith("aquifer-build-"));
+    }
+    assertThat(interrupted).isGreaterThan(10);
+    assertThat(image.sizeBytes()).isGreaterThan(5_000_000);
   }
 
   @Test
@@ -156,8 +206,9 @@ class CleanupTest {
         for (Encoding encoding : List.of(Encoding.plain(), packing())) {
           assertThatThrownBy(
                   () ->
-                      SingleImage.build(
-                          tree, disk.resolve("out"), encoding, BuildOptions.defaults()))
+                      ImageBuilder.defaults()
+                          .encoding(encoding)
+                          .buildFile(tree, disk.resolve("out")))
               .hasMessageMatching(".*: can't be written: No space left on device");
           assertThat(disk).isEmptyDirectory();
         }
@@ -172,12 +223,13 @@ class CleanupTest {
     Path out = temp.resolve("\u00fc".repeat(127) + "x");
     MemoryTree tree = new MemoryTree();
     tree.file("a", TestTrees.noise(1, 100));
-    SingleImage.build(tree, out, packing(), BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(packing()).buildFile(tree, out);
     assertThat(out).isNotEmptyFile();
     assertThatThrownBy(
             () ->
-                SingleImage.build(
-                    tree, temp.resolve("x".repeat(256)), packing(), BuildOptions.defaults()))
+                ImageBuilder.defaults()
+                    .encoding(packing())
+                    .buildFile(tree, temp.resolve("x".repeat(256))))
         .hasMessageEndingWith(": can't be written: File name too long");
     try (Stream<Path> entries = Files.list(temp)) {
       assertThat(entries).containsExactly(out);
@@ -193,9 +245,7 @@ class CleanupTest {
     try {
       MemoryTree tree = new MemoryTree();
       tree.file("data", TestTrees.noise(1, 5_000_000));
-      assertThatThrownBy(
-              () ->
-                  ImageBuilder.build(tree, disk.resolve("out"), List.of(), BuildOptions.defaults()))
+      assertThatThrownBy(() -> ImageBuilder.defaults().buildLayout(tree, disk.resolve("out")))
           .hasMessageMatching(".*/object: can't be written: No space left on device");
       assertThat(disk).isEmptyDirectory();
       MemoryTree small = new MemoryTree();
@@ -204,18 +254,15 @@ class CleanupTest {
       }
       assertThatThrownBy(
               () ->
-                  ImageBuilder.build(
-                      small,
-                      disk.resolve("out"),
-                      List.of(),
-                      BuildOptions.defaults().withInlineMaxBytes(4000)))
+                  ImageBuilder.defaults()
+                      .inlineMaxBytes(4000)
+                      .buildLayout(small, disk.resolve("out")))
           .hasMessageMatching(".*/(spool|bootstrap): can't be written: No space left on device");
       assertThat(disk).isEmptyDirectory();
 
       MemoryTree fits = new MemoryTree();
       fits.file("data", TestTrees.noise(1, 1_600_000));
-      BuildResult result =
-          ImageBuilder.build(fits, disk.resolve("out"), List.of(), BuildOptions.defaults());
+      BuildResult result = ImageBuilder.defaults().buildLayout(fits, disk.resolve("out"));
       Path object =
           disk.resolve("out/blobs/sha256/" + result.blobs().getFirst().objectDigest().hex());
       assertThatThrownBy(() -> BlobUnpacker.unpack(object, disk.resolve("plain"), null, false))
@@ -238,9 +285,7 @@ class CleanupTest {
     // Root may write everywhere, but nobody can write below a file.
     Path file = Files.writeString(temp.resolve("file"), "");
     assertThatThrownBy(
-            () ->
-                ImageBuilder.build(
-                    new MemoryTree(), file.resolve("out"), List.of(), BuildOptions.defaults()))
+            () -> ImageBuilder.defaults().buildLayout(new MemoryTree(), file.resolve("out")))
         .hasMessageContaining("can't be written: Not a directory");
   }
 }

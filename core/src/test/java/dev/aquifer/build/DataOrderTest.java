@@ -44,8 +44,8 @@ class DataOrderTest {
   }
 
   private List<String> ofLayout(String name, String... order) throws IOException {
-    BuildOptions options = BuildOptions.defaults().withOrder(List.of(order));
-    ImageBuilder.build(tree(), temp.resolve(name), List.of(), options);
+    ImageBuilder builder = ImageBuilder.defaults().order(List.of(order));
+    builder.buildLayout(tree(), temp.resolve(name));
     try (ReuseImage image = ReuseImage.open(temp.resolve(name))) {
       assertThat(TreeDigest.of(ImageTree.of(image.image()))).isEqualTo(TreeDigest.of(tree()));
       return laidOut(image.image());
@@ -81,7 +81,7 @@ class DataOrderTest {
     reversed.sort(Comparator.naturalOrder());
     Collections.reverse(reversed);
     Path file = temp.resolve("file");
-    SingleImage.build(tree(), file, Encoding.plain(), BuildOptions.defaults().withOrder(reversed));
+    ImageBuilder.defaults().order(reversed).buildFile(tree(), file);
     try (FileSource source = FileSource.open(file)) {
       assertThat(laidOut(Image.open(source))).isEqualTo(reversed);
     }

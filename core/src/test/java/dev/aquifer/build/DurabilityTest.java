@@ -22,8 +22,7 @@ class DurabilityTest {
     MemoryTree tree = new MemoryTree();
     tree.file("a", TestTrees.noise(1, 3_000_000));
     tree.file("b", TestTrees.noise(2, 100));
-    return ImageBuilder.build(
-        tree, temp.resolve(name), List.of(), BuildOptions.defaults().withForce(true));
+    return ImageBuilder.defaults().force(true).buildLayout(tree, temp.resolve(name));
   }
 
   private static String run(String... command) throws IOException, InterruptedException {
@@ -59,9 +58,9 @@ class DurabilityTest {
     MemoryTree tree = new MemoryTree();
     tree.file("a", TestTrees.noise(1, 3_000_000));
     Path image = Files.createDirectory(temp.resolve("single")).resolve("image");
-    BuildOptions options = BuildOptions.defaults().withForce(true);
+    ImageBuilder builder = ImageBuilder.defaults().force(true);
     for (int i = 0; i < 2; i++) {
-      SingleImage.build(tree, image, Encoding.plain(), options);
+      builder.buildFile(tree, image);
       assertOnDisk(image.getParent());
     }
   }
@@ -82,7 +81,7 @@ class DurabilityTest {
     MemoryTree tree = new MemoryTree();
     tree.file("file", TestTrees.noise(1, 3_000_000));
     Path place = Files.createDirectory(temp.resolve("place"));
-    SingleImage.build(tree, place.resolve("image"), Encoding.plain(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildFile(tree, place.resolve("image"));
     assertOnDisk(place);
   }
 

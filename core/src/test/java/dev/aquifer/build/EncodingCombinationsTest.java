@@ -90,13 +90,13 @@ public final class EncodingCombinationsTest {
   }
 
   /** Any options that change how attributes are stored, and nothing else that can be seen. */
-  public static BuildOptions options(Random random) {
-    BuildOptions options = BuildOptions.defaults().withThreads(2);
+  public static ImageBuilder builder(Random random) {
+    ImageBuilder builder = ImageBuilder.defaults().threads(2);
     if (random.nextInt(4) == 0) {
       String[] prefixes = {"user.", "user.x", "user.y", "security.", "trusted.overlay."};
-      options = options.withXattrPrefixes(List.of(prefixes).subList(0, random.nextInt(1, 6)));
+      builder = builder.xattrPrefixes(List.of(prefixes).subList(0, random.nextInt(1, 6)));
     }
-    return random.nextInt(4) == 0 ? options.withInodeDigest(BuildOptions.INODE_DIGEST) : options;
+    return random.nextInt(4) == 0 ? builder.inodeDigest(ImageBuilder.INODE_DIGEST) : builder;
   }
 
   /** A tree for {@code encoding}; about one of 16 has a file of several parts. */
@@ -204,10 +204,10 @@ public final class EncodingCombinationsTest {
       Encoding encoding = encoding(random, BlockSize.MAX_BITS);
       MemoryTree tree = tree(random, encoding);
       Path image = temp.resolve("image");
-      BuildOptions options = options(random);
-      String what = "seed %d, %s, %s".formatted(seed, encoding, options);
+      ImageBuilder builder = builder(random);
+      String what = "seed %d, %s, %s".formatted(seed, encoding, builder);
       try {
-        SingleImage.build(tree, image, encoding, options);
+        builder.encoding(encoding).buildFile(tree, image);
         try (FileSource source = FileSource.open(image)) {
           assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
               .as(what)

@@ -28,12 +28,12 @@ import org.junit.jupiter.api.io.TempDir;
 /** Images whose digests are right and whose content is made to do harm. */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostileImageTest {
-  private static final BuildOptions OPTIONS = BuildOptions.defaults();
+  private static final ImageBuilder BUILDER = ImageBuilder.defaults();
 
   @TempDir Path temp;
 
   private PatchedLayout built(MemoryTree tree) throws IOException {
-    ImageBuilder.build(tree, temp.resolve("hostile"), List.of(), OPTIONS);
+    BUILDER.buildLayout(tree, temp.resolve("hostile"));
     return new PatchedLayout(temp.resolve("hostile"));
   }
 
@@ -41,7 +41,7 @@ class HostileImageTest {
     MemoryTree tree = new MemoryTree();
     tree.file("f", TestTrees.noise(1, 100_000));
     try (ReuseImage image = ReuseImage.open(temp.resolve("hostile"))) {
-      return ImageBuilder.build(tree, temp.resolve("out"), List.of(image), OPTIONS);
+      return BUILDER.reuse(List.of(image)).buildLayout(tree, temp.resolve("out"));
     }
   }
 
@@ -52,7 +52,7 @@ class HostileImageTest {
     try (ReuseImage image = ReuseImage.open(temp.resolve("hostile"))) {
       SourceTree tree = ImageTree.of(image.image());
       assertThatThrownBy(() -> TreeDigest.of(tree)).hasMessageContaining("expected one place");
-      assertThatThrownBy(() -> ImageBuilder.build(tree, temp.resolve("out"), List.of(), OPTIONS))
+      assertThatThrownBy(() -> BUILDER.buildLayout(tree, temp.resolve("out")))
           .isInstanceOf(CorruptDataException.class)
           .hasMessageContaining("expected one place");
     }
@@ -111,8 +111,7 @@ class HostileImageTest {
       List<String> lines = new ArrayList<>();
       TreeDigest.lines(ImageTree.of(image.image()), lines::add);
       assertThat(lines).contains("/b same as /a");
-      BuildResult copy =
-          ImageBuilder.build(ImageTree.of(image.image()), temp.resolve("copy"), List.of(), OPTIONS);
+      BuildResult copy = BUILDER.buildLayout(ImageTree.of(image.image()), temp.resolve("copy"));
       assertThat(copy.counts().hardLinks()).isEqualTo(1);
     }
   }

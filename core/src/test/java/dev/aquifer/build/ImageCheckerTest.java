@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.image.FileType;
 import dev.aquifer.io.CorruptDataException;
+import dev.aquifer.io.FileSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -36,7 +37,7 @@ class ImageCheckerTest {
     for (int i = 0; i < 300; i++) {
       source.file("d/" + i, new byte[0]);
     }
-    spool = Spool.create(temp.resolve("spool"));
+    spool = Spool.create(OutputFile.create(temp.resolve("spool")));
     tree = TreeReader.read(source, spool, BuildOptions.defaults(), new FileKey(0, 0));
     for (Node node : tree.nodes()) {
       switch (node.entry.toString()) {
@@ -63,7 +64,9 @@ class ImageCheckerTest {
   }
 
   private void check() throws IOException {
-    ImageChecker.check(plan, spool, DEVICE_OF_BLOB, bootstrap);
+    try (FileSource written = FileSource.open(bootstrap)) {
+      ImageChecker.check(plan, spool, DEVICE_OF_BLOB, written);
+    }
   }
 
   private Node node(String path) {

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Digests of data as attributes, held against those of mkfs.erofs --xattr-inode-digest. */
 class InodeDigestsTest {
-  private static final BuildOptions OPTIONS =
-      BuildOptions.defaults().withInodeDigest(BuildOptions.INODE_DIGEST);
+  private static final ImageBuilder BUILDER =
+      ImageBuilder.defaults().inodeDigest(ImageBuilder.INODE_DIGEST);
 
   @TempDir Path temp;
 
@@ -63,7 +63,7 @@ class InodeDigestsTest {
   void areThoseOfMkfs(Encoding encoding) throws Exception {
     Image golden = GoldenImages.ofResources().open("26-ishare");
     Path file = temp.resolve("image");
-    SingleImage.build(ImageTree.of(golden), file, encoding, OPTIONS);
+    BUILDER.encoding(encoding).buildFile(ImageTree.of(golden), file);
     try (FileSource source = FileSource.open(file)) {
       Image image = Image.open(source);
       assertThat(digests(image)).isEqualTo(digests(golden)).containsValue("");
@@ -77,7 +77,7 @@ class InodeDigestsTest {
   void ofLayoutsAreThoseOfMkfs() throws Exception {
     Image golden = GoldenImages.ofResources().open("26-ishare");
     Path out = temp.resolve("out");
-    ImageBuilder.build(ImageTree.of(golden), out, List.of(), OPTIONS);
+    BUILDER.buildLayout(ImageTree.of(golden), out);
     try (ReuseImage image = ReuseImage.open(out)) {
       assertThat(digests(image.image())).isEqualTo(digests(golden));
     }
@@ -92,7 +92,7 @@ class InodeDigestsTest {
     byte[] sparse = new byte[3 << 20];
     sparse[1_500_000] = 1;
     Path file = temp.resolve("image");
-    SingleImage.build(tree, file, Encoding.plain(), OPTIONS);
+    BUILDER.buildFile(tree, file);
     try (FileSource source = FileSource.open(file)) {
       Map<String, String> found = digests(Image.open(source));
       assertThat(found.get("/large")).endsWith(Sha256.hash(large).hex());
@@ -106,8 +106,7 @@ class InodeDigestsTest {
     tree.file("f", new byte[] {1}).xattr("user.fp", "old").xattr("user.x", "kept");
     tree.file("empty", new byte[0]).xattr("user.fp", "old");
     Path file = temp.resolve("image");
-    SingleImage.build(
-        tree, file, Encoding.plain(), BuildOptions.defaults().withInodeDigest("user.fp"));
+    ImageBuilder.defaults().inodeDigest("user.fp").buildFile(tree, file);
     try (FileSource source = FileSource.open(file)) {
       Image image = Image.open(source);
       Map<String, byte[]> seen = image.xattrs(image.lookup("f"));
@@ -126,7 +125,7 @@ class InodeDigestsTest {
       tree.file("f" + i, new byte[] {1});
     }
     Path file = temp.resolve("image");
-    SingleImage.build(tree, file, Encoding.plain(), OPTIONS);
+    BUILDER.buildFile(tree, file);
     try (FileSource source = FileSource.open(file)) {
       Image image = Image.open(source);
       assertThat(image.sharedXattrs(image.lookup("f1")))
@@ -142,8 +141,8 @@ class InodeDigestsTest {
     tree.remove("sparse");
     Path one = temp.resolve("one");
     Path eight = temp.resolve("eight");
-    SingleImage.build(tree, one, Encoding.plain(), OPTIONS.withThreads(1));
-    SingleImage.build(tree, eight, Encoding.plain(), OPTIONS.withThreads(8));
+    BUILDER.threads(1).buildFile(tree, one);
+    BUILDER.threads(8).buildFile(tree, eight);
     assertThat(one).hasSameBinaryContentAs(eight);
   }
 
@@ -151,9 +150,7 @@ class InodeDigestsTest {
   void aFileThatCannotBeReadEndsTheBuild() throws Exception {
     MemoryTree tree = new MemoryTree();
     tree.file("broken", new byte[5000]).failure = new IOException("broken");
-    assertThatThrownBy(
-            () -> SingleImage.build(tree, temp.resolve("image"), Encoding.plain(), OPTIONS))
-        .hasMessage("broken");
+    assertThatThrownBy(() -> BUILDER.buildFile(tree, temp.resolve("image"))).hasMessage("broken");
     try (var left = Files.list(temp)) {
       assertThat(left).isEmpty();
     }

@@ -26,7 +26,7 @@ class KeptSpansTest {
       MemoryTree tree = new MemoryTree();
       tree.file("f", TestTrees.noise(i, 5000));
       Path layout = temp.resolve("" + i);
-      ImageBuilder.build(tree, layout, List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, layout);
       images.add(ReuseImage.open(layout));
       blobs.add(images.getLast().blobs().getFirst());
     }

@@ -60,8 +60,8 @@ class LongPrefixesTest {
   void namesAreReadAsTheyWere(Encoding encoding) throws Exception {
     MemoryTree tree = tree();
     Path file = temp.resolve("image");
-    BuildOptions options = BuildOptions.defaults().withXattrPrefixes(NAMES);
-    SingleImage.build(tree, file, encoding, options);
+    ImageBuilder builder = ImageBuilder.defaults().xattrPrefixes(NAMES);
+    builder.encoding(encoding).buildFile(tree, file);
     try (FileSource source = FileSource.open(file)) {
       Image image = Image.open(source);
       assertThat(TreeDigest.of(ImageTree.of(image))).isEqualTo(TreeDigest.of(tree));
@@ -75,8 +75,8 @@ class LongPrefixesTest {
   void namesOfLayoutsAreReadAsTheyWere() throws Exception {
     MemoryTree tree = tree();
     Path out = temp.resolve("out");
-    BuildOptions options = BuildOptions.defaults().withXattrPrefixes(NAMES);
-    ImageBuilder.build(tree, out, List.of(), options);
+    ImageBuilder builder = ImageBuilder.defaults().xattrPrefixes(NAMES);
+    builder.buildLayout(tree, out);
     try (ReuseImage image = ReuseImage.open(out)) {
       assertThat(TreeDigest.of(ImageTree.of(image.image()))).isEqualTo(TreeDigest.of(tree));
       assertThat(image.image().superblock().xattrPrefixes()).isEqualTo(2);
@@ -92,9 +92,9 @@ class LongPrefixesTest {
     }
     Path with = temp.resolve("with");
     Path without = temp.resolve("without");
-    BuildOptions options = BuildOptions.defaults();
-    SingleImage.build(tree, with, Encoding.plain(), options.withXattrPrefixes(List.of(prefix)));
-    SingleImage.build(tree, without, Encoding.plain(), options);
+    ImageBuilder builder = ImageBuilder.defaults();
+    builder.xattrPrefixes(List.of(prefix)).buildFile(tree, with);
+    builder.buildFile(tree, without);
     assertThat(Files.size(without) - Files.size(with)).isGreaterThan(100_000);
   }
 
@@ -104,8 +104,7 @@ class LongPrefixesTest {
     tree.file("f", new byte[] {1}).xattr("user." + "x".repeat(250), "v");
     List<String> names = Collections.nCopies(128, "user." + "x".repeat(250));
     Path file = temp.resolve("image");
-    SingleImage.build(
-        tree, file, Encoding.plain(), BuildOptions.defaults().withXattrPrefixes(names));
+    ImageBuilder.defaults().xattrPrefixes(names).buildFile(tree, file);
     try (FileSource source = FileSource.open(file)) {
       assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
     }
@@ -116,8 +115,8 @@ class LongPrefixesTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "overlay.", "system.posix_acl_access", "system.x", "user.\0"})
   void whatIsNoBeginningIsRefused(String name) {
-    BuildOptions options = BuildOptions.defaults();
-    assertThatThrownBy(() -> options.withXattrPrefixes(List.of(name)))
+    ImageBuilder builder = ImageBuilder.defaults();
+    assertThatThrownBy(() -> builder.xattrPrefixes(List.of(name)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("prefix of attribute names '" + name + "': ");
   }
@@ -125,8 +124,8 @@ class LongPrefixesTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "user.", "system.posix_acl_default"})
   void whatIsNoNameOfDigestsIsRefused(String name) {
-    BuildOptions options = BuildOptions.defaults();
-    assertThatThrownBy(() -> options.withInodeDigest(name))
+    ImageBuilder builder = ImageBuilder.defaults();
+    assertThatThrownBy(() -> builder.inodeDigest(name))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("name of digests '" + name + "': ");
   }

@@ -53,7 +53,7 @@ class NioTreeTest {
         .contains("/hard same as /a")
         .anyMatch(line -> line.startsWith("/link ") && line.contains(" -> ../x/y"))
         .anyMatch(line -> !hasXattrs || line.endsWith(" user.colour=0102"));
-    ImageBuilder.build(tree, temp.resolve("out"), List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, temp.resolve("out"));
     try (ReuseImage image = ReuseImage.open(temp.resolve("out"))) {
       // Plain Java sees the names from the other side: which of two is first differs.
       assertThat(TreeDigest.of(ImageTree.of(image.image()))).isEqualTo(TreeDigest.of(tree));
@@ -96,10 +96,7 @@ class NioTreeTest {
   void theOutputMustNotLieInTheTree() throws IOException {
     Path root = tree();
     NioTree tree = NioTree.open(root);
-    assertThatThrownBy(
-            () ->
-                ImageBuilder.build(
-                    tree, root.resolve("d/e/out"), List.of(), BuildOptions.defaults()))
+    assertThatThrownBy(() -> ImageBuilder.defaults().buildLayout(tree, root.resolve("d/e/out")))
         .hasMessageContaining("the output lies in it, at /d/e/.out.building-");
     assertThat(root.resolve("d/e")).isEmptyDirectory();
   }

@@ -52,8 +52,8 @@ class OracleTest {
   void fsckAcceptsRandomTrees(long seed) throws Exception {
     Requires.tool("fsck.erofs");
     Path layout = temp.resolve("out");
-    BuildOptions options = BuildOptions.defaults().withDedupeChunkBits(12 + (int) (seed % 6));
-    ImageBuilder.build(TestTrees.random(seed), layout, List.of(), options);
+    ImageBuilder builder = ImageBuilder.defaults().dedupeChunkBits(12 + (int) (seed % 6));
+    builder.buildLayout(TestTrees.random(seed), layout);
     assertFsckAccepts(layout);
   }
 
@@ -64,7 +64,7 @@ class OracleTest {
     tree.at("").children.remove("hole");
     tree.at("").children.remove("sparse");
     Path layout = temp.resolve("out");
-    ImageBuilder.build(tree, layout, List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, layout);
     assertFsckAccepts(layout);
   }
 
@@ -79,13 +79,13 @@ class OracleTest {
     }
     tree.file("again", data[7]);
     Path first = temp.resolve("first");
-    ImageBuilder.build(tree, first, List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, first);
     MemoryTree more = new MemoryTree();
     more.file("more", data[5]);
     more.file("new", TestTrees.noise(50, 50_000));
     Path second = temp.resolve("second");
     try (ReuseImage reused = ReuseImage.open(first)) {
-      ImageBuilder.build(more, second, List.of(reused), BuildOptions.defaults());
+      ImageBuilder.defaults().reuse(List.of(reused)).buildLayout(more, second);
     }
     Path extracted = extract(first);
     for (int i = 0; i < data.length; i++) {
@@ -112,8 +112,7 @@ class OracleTest {
   void skopeoInspectsAndCopiesTheLayoutUnchanged() throws Exception {
     Requires.tool("skopeo");
     Path layout = temp.resolve("out");
-    BuildResult result =
-        ImageBuilder.build(TestTrees.random(7), layout, List.of(), BuildOptions.defaults());
+    BuildResult result = ImageBuilder.defaults().buildLayout(TestTrees.random(7), layout);
     assertThat(run("skopeo", "inspect", "oci:out"))
         .contains(result.manifestDigest().toString(), result.bootstrapDigest().toString());
     run("skopeo", "--insecure-policy", "copy", "oci:out", "oci:copy");

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ReuseTest {
-  private static final BuildOptions OPTIONS = BuildOptions.defaults();
+  private static final ImageBuilder BUILDER = ImageBuilder.defaults();
 
   @TempDir Path temp;
   private MemoryTree first;
@@ -42,17 +42,17 @@ class ReuseTest {
     first.file("c", TestTrees.noise(3, 3_000_000));
     first.file("small", TestTrees.noise(4, 100));
     first.sparse("sparse", 1 << 24).data(1 << 20, TestTrees.noise(5, 1 << 18));
-    firstResult = build("first", first, OPTIONS);
+    firstResult = build("first", first, BUILDER);
   }
 
-  private BuildResult build(String name, MemoryTree tree, BuildOptions options, String... reused)
+  private BuildResult build(String name, MemoryTree tree, ImageBuilder builder, String... reused)
       throws IOException {
     List<ReuseImage> images = new ArrayList<>();
     for (String image : reused) {
       images.add(ReuseImage.open(temp.resolve(image)));
     }
     try {
-      return ImageBuilder.build(tree, temp.resolve(name), images, options);
+      return builder.reuse(images).buildLayout(tree, temp.resolve(name));
     } finally {
       for (ReuseImage image : images) {
         image.close();
@@ -85,7 +85,7 @@ class ReuseTest {
   @Test
   void whatAnEarlierImageHasIsNotStoredAgain() throws IOException {
     MemoryTree second = second();
-    BuildResult result = build("second", second, OPTIONS, "first");
+    BuildResult result = build("second", second, BUILDER, "first");
     // Of c the last 64 KiB chunk differs: it is cut short.
     assertThat(result.bytes().unique()).isEqualTo(100_000 + 2_500_000 % 65536);
     assertThat(result.bytes().reused())
@@ -116,7 +116,7 @@ class ReuseTest {
     // The other one's first 16, and what would get the next 16 here.
     tree.file("2", joined(old, 0, 65536, TestTrees.noise(11, 131072), 65536, 131072));
     tree.file("3", joined(TestTrees.noise(12, 65536), 0, 65536, old, 0, 65536));
-    build("second", tree, OPTIONS, "first");
+    build("second", tree, BUILDER, "first");
     assertHolds("second", tree);
     try (ReuseImage image = ReuseImage.open(temp.resolve("second"))) {
       for (String name : List.of("1", "2", "3")) {
@@ -138,7 +138,7 @@ class ReuseTest {
 
   @Test
   void theReusedObjectIsInTheLayoutAsALink() throws IOException {
-    build("second", second(), OPTIONS, "first");
+    build("second", second(), BUILDER, "first");
     String object = "blobs/sha256/" + firstResult.blobs().getFirst().objectDigest().hex();
     assertThat(
             Files.isSameFile(
@@ -148,7 +148,7 @@ class ReuseTest {
 
   @Test
   void theSameTreeNeedsNoBlobOfItsOwn() throws IOException {
-    BuildResult again = build("again", first, OPTIONS, "first");
+    BuildResult again = build("again", first, BUILDER, "first");
     assertThat(again.bytes().unique()).isZero();
     assertThat(again.blobs()).hasSize(1);
     assertThat(again.blobs().getFirst().id()).isEqualTo(firstResult.blobs().getFirst().id());
@@ -159,8 +159,8 @@ class ReuseTest {
   void anImageThatSharesNothingLeavesNoTrace() throws IOException {
     MemoryTree other = new MemoryTree();
     other.file("x", TestTrees.noise(77, 100_000));
-    BuildResult alone = build("alone", other, OPTIONS);
-    BuildResult reusing = build("reusing", other, OPTIONS, "first");
+    BuildResult alone = build("alone", other, BUILDER);
+    BuildResult reusing = build("reusing", other, BUILDER, "first");
     assertThat(reusing.manifestDigest()).isEqualTo(alone.manifestDigest());
     assertThat(reusing.bytes().reusedFrom().getFirst().bytes()).isZero();
   }
@@ -168,16 +168,16 @@ class ReuseTest {
   @Test
   void imagesInARowShareBlobsOnce() throws IOException {
     MemoryTree second = second();
-    build("second", second, OPTIONS, "first");
+    build("second", second, BUILDER, "first");
     MemoryTree third = second();
     third.file("e", TestTrees.noise(11, 70_000));
     // The first image's blob comes with both.
-    BuildResult result = build("third", third, OPTIONS.withThreads(3), "first", "second");
+    BuildResult result = build("third", third, BUILDER.threads(3), "first", "second");
     assertThat(result.bytes().unique()).isEqualTo(70_000);
     assertThat(result.blobs()).hasSize(3);
     assertThat(result.bytes().reusedFrom().get(1).bytes()).isEqualTo(100_000 + 2_500_000 % 65536);
     assertHolds("third", third);
-    BuildResult same = build("same", third, OPTIONS.withThreads(1), "first", "second");
+    BuildResult same = build("same", third, BUILDER.threads(1), "first", "second");
     assertThat(same.manifestDigest()).isEqualTo(result.manifestDigest());
   }
 
@@ -188,13 +188,13 @@ class ReuseTest {
     int size = 80 << 20;
     MemoryTree large = new MemoryTree();
     large.file("large", TestTrees.noise(6, size));
-    build("large", large, OPTIONS.withZstdLevel(0));
+    build("large", large, BUILDER.zstdLevel(0));
     large.file("x", TestTrees.noise(7, 1000));
-    build("larger", large, OPTIONS, "large");
+    build("larger", large, BUILDER, "large");
     MemoryTree other = new MemoryTree();
     other.file("x", TestTrees.noise(77, 1000));
     long start = ProcessIo.bytesRead();
-    build("once", other, OPTIONS, "large", "larger");
+    build("once", other, BUILDER, "large", "larger");
     assertThat(ProcessIo.bytesRead() - start).isBetween((long) size, size + size / 2L);
   }
 
@@ -202,7 +202,7 @@ class ReuseTest {
   void otherChunkSizesFindLessButNothingWrong() throws IOException {
     for (int bits : new int[] {12, 14, 18, 20}) {
       MemoryTree second = second();
-      build("second" + bits, second, OPTIONS.withDedupeChunkBits(bits), "first");
+      build("second" + bits, second, BUILDER.dedupeChunkBits(bits), "first");
       assertHolds("second" + bits, second);
     }
   }
@@ -212,7 +212,7 @@ class ReuseTest {
     List<String> earlier = new ArrayList<>();
     for (long seed = 50; seed < 56; seed++) {
       MemoryTree tree = TestTrees.random(seed);
-      build("" + seed, tree, OPTIONS, earlier.toArray(String[]::new));
+      build("" + seed, tree, BUILDER, earlier.toArray(String[]::new));
       assertHolds("" + seed, tree);
       earlier.add("" + seed);
     }
@@ -221,8 +221,7 @@ class ReuseTest {
   @Test
   void anImageIsATreeToBuildFrom() throws IOException {
     try (ReuseImage image = ReuseImage.open(temp.resolve("first"))) {
-      BuildResult copy =
-          ImageBuilder.build(ImageTree.of(image.image()), temp.resolve("copy"), List.of(), OPTIONS);
+      BuildResult copy = BUILDER.buildLayout(ImageTree.of(image.image()), temp.resolve("copy"));
       assertThat(copy.manifestDigest()).isEqualTo(firstResult.manifestDigest());
     }
   }
@@ -244,7 +243,7 @@ class ReuseTest {
   @Test
   void aDamagedBlobIsNotReused() throws IOException {
     flip(object(), 200_000);
-    assertThatThrownBy(() -> build("second", second(), OPTIONS, "first"))
+    assertThatThrownBy(() -> build("second", second(), BUILDER, "first"))
         .isInstanceOf(CorruptDataException.class)
         .hasMessageContaining(object() + ": span 0");
     assertThat(temp.resolve("second")).doesNotExist();
@@ -291,8 +290,8 @@ class ReuseTest {
     MemoryTree other = new MemoryTree();
     other.file("x", TestTrees.noise(77, 100_000));
     // Nothing of it is used, so it is not looked at.
-    build("other", other, OPTIONS, "first");
-    assertThatThrownBy(() -> build("second", second(), OPTIONS, "first"))
+    build("other", other, BUILDER, "first");
+    assertThatThrownBy(() -> build("second", second(), BUILDER, "first"))
         .isInstanceOf(CorruptDataException.class)
         .hasMessageContaining(object().resolveSibling(wrong.hex()) + ": has ")
         .hasMessageContaining("with digest " + firstResult.blobs().getFirst().objectDigest());
@@ -319,7 +318,7 @@ class ReuseTest {
     Path elsewhere = Files.createDirectory(temp.resolve("elsewhere")).resolve("object");
     Files.move(object(), elsewhere);
     Files.createSymbolicLink(object(), Path.of("../../../elsewhere/object"));
-    build("second", second(), OPTIONS, "first");
+    build("second", second(), BUILDER, "first");
     Path taken = temp.resolve("second").resolve(temp.resolve("first").relativize(object()));
     assertThat(Files.isRegularFile(taken, LinkOption.NOFOLLOW_LINKS)).isTrue();
     Files.delete(elsewhere);

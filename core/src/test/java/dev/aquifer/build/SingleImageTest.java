@@ -190,7 +190,7 @@ public final class SingleImageTest {
   void isReadAsItWasBuilt(Encoding encoding) throws Exception {
     MemoryTree tree = files(1);
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     try (FileSource source = FileSource.open(image)) {
       Image found = Image.open(source);
       assertThat(TreeDigest.of(ImageTree.of(found))).isEqualTo(TreeDigest.of(tree));
@@ -215,8 +215,8 @@ public final class SingleImageTest {
     MemoryTree tree = files(2);
     Path one = temp.resolve("one");
     Path eight = temp.resolve("eight");
-    SingleImage.build(tree, one, encoding, BuildOptions.defaults().withThreads(1));
-    SingleImage.build(tree, eight, encoding, BuildOptions.defaults().withThreads(8));
+    ImageBuilder.defaults().threads(1).encoding(encoding).buildFile(tree, one);
+    ImageBuilder.defaults().threads(8).encoding(encoding).buildFile(tree, eight);
     assertThat(one).hasSameBinaryContentAs(eight);
   }
 
@@ -263,7 +263,7 @@ public final class SingleImageTest {
 
   private long build(MemoryTree tree, Encoding encoding) throws Exception {
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     try (FileSource source = FileSource.open(image)) {
       assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
     }
@@ -288,7 +288,7 @@ public final class SingleImageTest {
           tree.file("long", bytes);
           tree.file("longer", java.util.Arrays.copyOf(bytes, bytes.length - 77));
           Path image = temp.resolve(name + bits + "-" + cluster);
-          SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+          ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
           try (FileSource source = FileSource.open(image)) {
             assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
                 .isEqualTo(TreeDigest.of(tree));
@@ -306,7 +306,7 @@ public final class SingleImageTest {
     tree.sparse("the largest", Long.MAX_VALUE);
     tree.sparse("one byte", 1L << 40).data(1L << 39, new byte[] {1});
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildFile(tree, image);
     assertThat(Files.size(image)).isLessThan(16 << 20);
     try (FileSource source = FileSource.open(image)) {
       Image found = Image.open(source);
@@ -359,14 +359,14 @@ public final class SingleImageTest {
     tree.file("b", new byte[] {1}).mtime(5, 6);
     tree.file("c", new byte[] {1}).mtime(7, 8);
     Path image = temp.resolve("image");
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     try (FileSource source = FileSource.open(image)) {
       assertThat(Image.open(source).lookup("/c").mtimeSeconds()).isEqualTo(5);
       assertThat(Image.open(source).lookup("/c").mtimeNanos()).isEqualTo(6);
     }
     tree.file("d", new byte[] {1}).owner(70_000, 1);
     org.assertj.core.api.Assertions.assertThatThrownBy(
-            () -> SingleImage.build(tree, image, encoding, BuildOptions.defaults().withForce(true)))
+            () -> ImageBuilder.defaults().encoding(encoding).force(true).buildFile(tree, image))
         .hasMessageStartingWith("/d: owner 70000:1");
   }
 
@@ -381,8 +381,8 @@ public final class SingleImageTest {
     tree.file("nanoseconds", new byte[0]).mtime(1_700_000_000, 7);
     Path narrow = temp.resolve("narrow");
     Path wide = temp.resolve("wide");
-    SingleImage.build(tree, narrow, Encoding.plain(), BuildOptions.defaults());
-    SingleImage.build(tree, wide, Encoding.plain().withWide(true), BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(Encoding.plain()).buildFile(tree, narrow);
+    ImageBuilder.defaults().encoding(Encoding.plain().withWide(true)).buildFile(tree, wide);
     try (FileSource source = FileSource.open(wide)) {
       assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
     }
@@ -405,8 +405,9 @@ public final class SingleImageTest {
     tree.at("").children.remove("hole");
     tree.at("").children.remove("sparse");
     Path image = temp.resolve("image");
-    SingleImage.build(
-        tree, image, Encoding.compressed(Compression.parse("lz4")), BuildOptions.defaults());
+    ImageBuilder.defaults()
+        .encoding(Encoding.compressed(Compression.parse("lz4")))
+        .buildFile(tree, image);
     Process process =
         new ProcessBuilder("fsck.erofs", "--extract", image.toString())
             .redirectErrorStream(true)
@@ -421,7 +422,7 @@ public final class SingleImageTest {
     tree.file("broken", new byte[5000]).failure = new java.io.IOException("broken");
     Path image = temp.resolve("image");
     org.assertj.core.api.Assertions.assertThatThrownBy(
-            () -> SingleImage.build(tree, image, Encoding.plain(), BuildOptions.defaults()))
+            () -> ImageBuilder.defaults().buildFile(tree, image))
         .hasMessage("broken");
     try (Stream<Path> left = Files.list(temp)) {
       assertThat(left).isEmpty();

@@ -23,7 +23,7 @@ class SpoolTest {
 
   @BeforeEach
   void fill() throws IOException {
-    spool = Spool.create(temp.resolve("spool"));
+    spool = Spool.create(OutputFile.create(temp.resolve("spool")));
     for (int i = 0; i < PIECES; i++) {
       int at = i * PIECE_BYTES;
       assertThat(spool.append(Arrays.copyOfRange(data, at, at + PIECE_BYTES))).isEqualTo(at);

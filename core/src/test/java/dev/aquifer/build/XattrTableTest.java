@@ -28,7 +28,7 @@ class XattrTableTest {
     MemoryTree tree = new MemoryTree();
     MemoryTree.Item item = tree.file("f", new byte[0]);
     SourceEntry file = file(tree, "f");
-    try (Spool spool = Spool.create(temp.resolve("spool"))) {
+    try (Spool spool = Spool.create(OutputFile.create(temp.resolve("spool")))) {
       XattrTable table = new XattrTable(spool, LongPrefixes.NONE);
       List<XattrSet> sets = new ArrayList<>();
       long before = usedBytes();
@@ -55,7 +55,7 @@ class XattrTableTest {
       tree.file(name, new byte[0]).xattr("user.x", "1").xattr("user.y", "2");
     }
     tree.file("other", new byte[0]).xattr("user.x", "12").xattr("user.z", "");
-    try (Spool spool = Spool.create(temp.resolve("spool"))) {
+    try (Spool spool = Spool.create(OutputFile.create(temp.resolve("spool")))) {
       XattrTable table = new XattrTable(spool, LongPrefixes.NONE);
       table.add(tree, file(tree, "a"));
       XattrSet second = table.add(tree, file(tree, "b"));

@@ -3,11 +3,10 @@ package dev.aquifer.input;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.Encoding;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageTree;
 import dev.aquifer.build.MemoryTree;
-import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SingleImageTest;
 import dev.aquifer.build.TreeDigest;
 import dev.aquifer.codec.Algorithm;
@@ -108,7 +107,7 @@ class CompressHintsTest {
       Encoding encoding = hinted(variant.apply(Encoding.compressed(ALL.getFirst())), HINTS);
       Path file = temp.resolve("image" + number++);
       MemoryTree tree = tree();
-      SingleImage.build(tree, file, encoding, BuildOptions.defaults());
+      ImageBuilder.defaults().encoding(encoding).buildFile(tree, file);
       try (FileSource source = FileSource.open(file)) {
         Image image = Image.open(source);
         assertThat(TreeDigest.of(ImageTree.of(image))).isEqualTo(TreeDigest.of(tree));
@@ -134,8 +133,8 @@ class CompressHintsTest {
     MemoryTree tree = SingleImageTest.files(1);
     Path one = temp.resolve("one");
     Path eight = temp.resolve("eight");
-    SingleImage.build(tree, one, encoding, BuildOptions.defaults().withThreads(1));
-    SingleImage.build(tree, eight, encoding, BuildOptions.defaults().withThreads(8));
+    ImageBuilder.defaults().threads(1).encoding(encoding).buildFile(tree, one);
+    ImageBuilder.defaults().threads(8).encoding(encoding).buildFile(tree, eight);
     assertThat(one).hasSameBinaryContentAs(eight);
   }
 

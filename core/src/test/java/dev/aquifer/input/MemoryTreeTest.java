@@ -3,7 +3,6 @@ package dev.aquifer.input;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageTree;
 import dev.aquifer.image.FileType;
@@ -61,7 +60,7 @@ class MemoryTreeTest {
     MemoryTree tree = tree();
     assertThat(Trees.lines(tree)).isEqualTo(expected);
     Path output = temp.resolve("image");
-    ImageBuilder.build(tree, output, List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, output);
     try (OpenedImage opened = OpenedImage.open(output, OpenOptions.DEFAULT)) {
       assertThat(Trees.lines(ImageTree.of(opened.image()))).isEqualTo(expected);
     }

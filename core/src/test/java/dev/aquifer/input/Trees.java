@@ -2,7 +2,6 @@ package dev.aquifer.input;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.build.TreeDigest;
@@ -35,8 +34,6 @@ final class Trees {
 
   /** Builds an image of {@code tree}; the digest of its manifest. */
   static String manifest(SourceTree tree, Path output) throws IOException {
-    return ImageBuilder.build(tree, output, List.of(), BuildOptions.defaults())
-        .manifestDigest()
-        .toString();
+    return ImageBuilder.defaults().buildLayout(tree, output).manifestDigest().toString();
   }
 }

@@ -3,7 +3,6 @@ package dev.aquifer.nio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
 import dev.aquifer.build.TestTrees;
@@ -48,7 +47,7 @@ class ErofsFileSystemProviderTest {
     tree.file("etc/name", MemoryTree.bytes("aquifer"));
     tree.file("big", BIG);
     tree.file("ba!d name", MemoryTree.bytes("!"));
-    ImageBuilder.build(tree, temp.resolve("app"), List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, temp.resolve("app"));
     origin = FaultyOrigin.serve(temp);
   }
 
@@ -208,7 +207,7 @@ class ErofsFileSystemProviderTest {
     MemoryTree tree = new MemoryTree();
     tree.directory("a");
     tree.directory("a/sub");
-    var built = ImageBuilder.build(tree, temp.resolve("tree"), List.of(), BuildOptions.defaults());
+    var built = ImageBuilder.defaults().buildLayout(tree, temp.resolve("tree"));
     Path bootstrap = temp.resolve("tree/blobs/sha256").resolve(built.bootstrapDigest().hex());
     // After '.' and '..'.
     byte[] looped = LoopedImage.of(Files.readAllBytes(bootstrap), "a", 2);

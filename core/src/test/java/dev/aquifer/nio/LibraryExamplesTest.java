@@ -2,7 +2,6 @@ package dev.aquifer.nio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
 import dev.aquifer.image.GoldenFiles;
@@ -31,19 +30,25 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Compiles and runs every example in the Javadoc of this module, with places of its own. */
+/** Compiles and runs every Java example in the Javadoc and the README, with places of its own. */
 class LibraryExamplesTest {
   private static final Path SOURCES =
       Path.of(System.getProperty("basedir", ".")).resolve("src/main/java");
   private static final Pattern EXAMPLE =
       Pattern.compile("<pre>\\{@code\\n(.*?)\\n *\\* }</pre>", Pattern.DOTALL);
+  private static final Path README =
+      Path.of(System.getProperty("basedir", ".")).resolve("../README.md");
+  private static final Pattern README_EXAMPLE =
+      Pattern.compile("^```java\\n(.*?)^```", Pattern.DOTALL | Pattern.MULTILINE);
   private static final String IMPORTS =
       Stream.of(
               "java.net",
               "java.nio.charset",
               "java.nio.file",
+              "java.time",
               "java.util",
               "java.util.stream",
+              "dev.aquifer.codec",
               "dev.aquifer.io",
               "dev.aquifer.image",
               "dev.aquifer.build",
@@ -63,7 +68,7 @@ class LibraryExamplesTest {
     MemoryTree tree = new MemoryTree();
     tree.directory("etc");
     tree.file("etc/os-release", MemoryTree.bytes("NAME=Aquifer\n")).xattr("user.a", "b");
-    var built = ImageBuilder.build(tree, images.resolve("app"), List.of(), BuildOptions.defaults());
+    var built = ImageBuilder.defaults().buildLayout(tree, images.resolve("app"));
     // With small files a bootstrap is all there is.
     Files.copy(
         images.resolve("app/blobs/sha256").resolve(built.bootstrapDigest().hex()),
@@ -104,13 +109,17 @@ class LibraryExamplesTest {
         }
       }
     }
+    Matcher matcher = README_EXAMPLE.matcher(Files.readString(README));
+    for (int i = 1; matcher.find(); i++) {
+      examples.add(new Example("README " + i, matcher.group(1)));
+    }
     return examples;
   }
 
   @TestFactory
   List<DynamicTest> work() throws IOException {
     List<Example> examples = examples();
-    assertThat(examples).hasSizeGreaterThanOrEqualTo(7);
+    assertThat(examples).hasSizeGreaterThanOrEqualTo(10);
     return examples.stream()
         .map(example -> DynamicTest.dynamicTest(example.where, () -> run(example)))
         .toList();

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.blob.CacheStore;
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
 import dev.aquifer.build.TestTrees;
@@ -44,9 +43,9 @@ class OpenedImageTest {
     tree.directory("etc");
     tree.file("etc/name", MemoryTree.bytes("aquifer\n"));
     tree.file("data", DATA);
-    ImageBuilder.build(tree, temp.resolve("app"), List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, temp.resolve("app"));
     tree.file("more", TestTrees.noise(2, 100_000));
-    ImageBuilder.build(tree, temp.resolve("same"), List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, temp.resolve("same"));
     origin = FaultyOrigin.serve(temp);
   }
 

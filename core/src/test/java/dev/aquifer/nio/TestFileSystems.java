@@ -1,13 +1,11 @@
 package dev.aquifer.nio;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
 import java.io.IOException;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
-import java.util.List;
 
 /** Images for tests of the provider. */
 final class TestFileSystems {
@@ -15,7 +13,7 @@ final class TestFileSystems {
 
   /** An image layout of {@code tree} at {@code directory}, as a file system. */
   static FileSystem fileSystem(MemoryTree tree, Path directory) throws IOException {
-    ImageBuilder.build(tree, directory, List.of(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildLayout(tree, directory);
     return FileSystems.newFileSystem(directory);
   }
 }

@@ -1,14 +1,13 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
-import dev.aquifer.build.TarIndex;
 import dev.aquifer.image.ByteNames;
+import dev.aquifer.input.LayerTree;
 import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
 import dev.aquifer.input.TarTree;
@@ -35,6 +34,7 @@ import picocli.CommandLine.Parameters;
 final class BuildCommand extends Command {
   private static final Pattern COMPRESSION = Pattern.compile("none|zstd(?::([0-9]{1,2}))?");
   private static final int MAX_ZSTD_LEVEL = 19;
+  private static final int USUAL_ZSTD_LEVEL = 3;
 
   @Parameters(paramLabel = "INPUT", description = BuildInput.DESCRIPTION)
   String source = "";
@@ -52,6 +52,12 @@ final class BuildCommand extends Command {
       description =
           "An earlier image (a layout) whose blobs the new one refers to instead of storing the same data again. May be given several times.")
   List<Path> reuse = new ArrayList<>();
+
+  @Option(
+      names = "--blob-per-layer",
+      description =
+          "Of a container image: keep the data of each layer in a blob of its own, which is the same in all images that have the layer. Layers are read twice.")
+  boolean blobPerLayer;
 
   @Option(
       names = "--compression",
@@ -91,9 +97,13 @@ final class BuildCommand extends Command {
 
   @Override
   ExitCode run() throws IOException, FailedException {
-    BuildOptions options = options();
+    ImageBuilder builder = builder();
+    if (blobPerLayer && (!reuse.isEmpty() || single.isSingle() || input.isIndex())) {
+      throw usage(
+          "--blob-per-layer is for image layouts without --reuse: expected neither --reuse nor an image of one file");
+    }
     if (input.isIndex()) {
-      report(null, buildIndex(options));
+      report(null, buildIndex(builder));
       return ExitCode.OK;
     }
     Encoding encoding = single.isSingle() ? encoding() : null;
@@ -101,14 +111,18 @@ final class BuildCommand extends Command {
     BuildResult layout = null;
     SingleImage.Result file = null;
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
-        SourceTree tree = SelectedTree.of(open(), selected);
+        SourceTree whole = open();
         Progress progress = Progress.of(err(), "build")) {
-      BuildOptions shown = quiet ? options : options.withProgress(progress::at);
+      SourceTree tree = SelectedTree.of(whole, selected);
+      ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
+      if (blobPerLayer) {
+        shown = shown.blobPerLayer(layers(whole));
+      }
       if (encoding != null) {
         Path blob = single.blob;
         file =
             blob == null
-                ? SingleImage.build(tree, output, encoding, shown)
+                ? shown.encoding(encoding).buildFile(tree, output)
                 : build(tree, blob, encoding, shown);
       } else {
         layout = build(tree, shown);
@@ -119,15 +133,15 @@ final class BuildCommand extends Command {
   }
 
   private SingleImage.Result build(
-      SourceTree tree, Path blob, Encoding encoding, BuildOptions options) throws IOException {
+      SourceTree tree, Path blob, Encoding encoding, ImageBuilder builder) throws IOException {
     try {
-      return SingleImage.build(tree, output, blob, DeviceTag.of(blob), encoding, options);
+      return builder.encoding(encoding).buildFile(tree, output, blob, DeviceTag.of(blob));
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
   }
 
-  private SingleImage.Result buildIndex(BuildOptions options) throws IOException, FailedException {
+  private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
       throw usage(
           "--tar=i refers to data as it is in the archive: expected no -z, -C, -E, --compression or --reuse, and blocks of 512 bytes");
@@ -136,8 +150,7 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
         TarTree archive = openInPlace();
         SourceTree tree = SelectedTree.of(archive, selected)) {
-      return TarIndex.build(
-          tree, archive.archive(), DeviceTag.of(Path.of(source)), output, options);
+      return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
     }
   }
 
@@ -157,7 +170,7 @@ final class BuildCommand extends Command {
     BuildReport text = new BuildReport(out());
     BuildJson object = new BuildJson(source, input.found(), output);
     if (layout != null && json) {
-      out().println(object.of(layout));
+      out().println(object.of(layout, blobPerLayer));
     } else if (layout != null) {
       text.print(output, layout);
     } else if (file != null && json) {
@@ -178,6 +191,16 @@ final class BuildCommand extends Command {
     }
   }
 
+  private List<SourceTree> layers(SourceTree tree) throws IOException, FailedException {
+    if (tree instanceof LayerTree container) {
+      return container.layers();
+    }
+    throw new FailedException(
+        ExitCode.FAILED,
+        "%s: has no layers: with --blob-per-layer expected a container image, as an OCI image layout or an archive of docker save"
+            .formatted(source));
+  }
+
   private SourceTree open() throws IOException, FailedException {
     try {
       return input.open(source, output);
@@ -194,13 +217,13 @@ final class BuildCommand extends Command {
     }
   }
 
-  private BuildResult build(SourceTree tree, BuildOptions options) throws IOException {
+  private BuildResult build(SourceTree tree, ImageBuilder builder) throws IOException {
     List<ReuseImage> earlier = new ArrayList<>();
     try {
       for (Path image : reuse) {
         earlier.add(ReuseImage.open(image));
       }
-      return ImageBuilder.build(tree, output, earlier, options);
+      return builder.reuse(earlier).buildLayout(tree, output);
     } finally {
       for (ReuseImage image : earlier) {
         image.close();
@@ -208,23 +231,24 @@ final class BuildCommand extends Command {
     }
   }
 
-  private BuildOptions options() throws IOException {
-    BuildOptions options =
-        BuildOptions.defaults().withForce(force).withXattrs(selection.takesXattrs());
+  private ImageBuilder builder() throws IOException {
     try {
-      options = options.withUuid(volume.uuid()).withVolumeName(volume.label);
+      ImageBuilder builder =
+          ImageBuilder.defaults()
+              .force(force)
+              .xattrs(selection.takesXattrs())
+              .xattrPrefixes(selection.xattrPrefixes)
+              .inodeDigest(selection.inodeDigest)
+              .timestamp(selection.timestamp())
+              .uuid(volume.uuid())
+              .volumeName(volume.label);
       if (compression != null) {
-        options = options.withZstdLevel(zstdLevel(compression, options.zstdLevel()));
+        builder = builder.zstdLevel(zstdLevel(compression));
       }
       if (order != null) {
-        options = options.withOrder(lines(order));
+        builder = builder.order(lines(order));
       }
-      if (threads != null) {
-        options = options.withThreads(threads);
-      }
-      options =
-          options.withXattrPrefixes(selection.xattrPrefixes).withInodeDigest(selection.inodeDigest);
-      return options.withTimestamp(selection.timestamp());
+      return threads == null ? builder : builder.threads(threads);
     } catch (IllegalArgumentException | java.time.DateTimeException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
@@ -246,13 +270,13 @@ final class BuildCommand extends Command {
     return lines;
   }
 
-  private int zstdLevel(String text, int usual) {
+  private int zstdLevel(String text) {
     Matcher matcher = COMPRESSION.matcher(text);
     if (matcher.matches()) {
       if (text.equals("none")) {
         return 0;
       }
-      int level = matcher.group(1) == null ? usual : Integer.parseInt(matcher.group(1));
+      int level = matcher.group(1) == null ? USUAL_ZSTD_LEVEL : Integer.parseInt(matcher.group(1));
       if (level >= 1 && level <= MAX_ZSTD_LEVEL) {
         return level;
       }

@@ -20,11 +20,11 @@ final class BuildJson {
     this.output = output;
   }
 
-  JsonObject of(BuildResult result) {
+  JsonObject of(BuildResult result, boolean isPerLayer) {
     long stored = result.bootstrapBytes();
     List<JsonObject> blobs = new ArrayList<>();
     for (BuildResult.Blob blob : result.blobs()) {
-      stored += blob.reusedFrom().isEmpty() ? blob.objectBytes() : 0;
+      stored += isPerLayer || blob.reusedFrom().isEmpty() ? blob.objectBytes() : 0;
       blobs.add(
           new JsonObject()
               .put("id", blob.id())

@@ -1,6 +1,6 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.SharingCount;
 import dev.aquifer.build.SharingReport;
 import dev.aquifer.build.SourceTree;
@@ -79,7 +79,7 @@ final class DedupeReportCommand extends Command {
   private SharingCount count(Progress progress) {
     try {
       return new SharingCount(
-          threads != null ? threads : BuildOptions.defaults().threads(), progress::at);
+          threads != null ? threads : ImageBuilder.defaults().threads(), progress::at);
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }

@@ -1,6 +1,5 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ReuseImage;
@@ -30,16 +29,15 @@ record DemoImages(BuildResult first, BuildResult second) {
 
   /** Builds both into {@code images}; {@code changes} is where the second one's changes are put. */
   static DemoImages build(Path jdk, Path changes, Path images) throws IOException {
-    BuildOptions options = BuildOptions.defaults();
+    ImageBuilder builder = ImageBuilder.defaults();
     BuildResult first;
     try (LinuxTree tree = LinuxTree.open(jdk)) {
-      first = ImageBuilder.build(tree, images.resolve(FIRST), List.of(), options);
+      first = builder.buildLayout(tree, images.resolve(FIRST));
     }
     change(jdk, changes);
     try (ReuseImage reuse = ReuseImage.open(images.resolve(FIRST));
         OverlayTree tree = new OverlayTree(LinuxTree.open(jdk), LinuxTree.open(changes))) {
-      BuildResult second =
-          ImageBuilder.build(tree, images.resolve(SECOND), List.of(reuse), options);
+      BuildResult second = builder.reuse(List.of(reuse)).buildLayout(tree, images.resolve(SECOND));
       return new DemoImages(first, second);
     }
   }

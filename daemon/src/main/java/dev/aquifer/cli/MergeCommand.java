@@ -1,6 +1,6 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageMerge;
 import dev.aquifer.nio.OpenOptions;
 import dev.aquifer.nio.OpenedImage;
@@ -45,7 +45,7 @@ final class MergeCommand extends Command {
     if (images.size() < 2) {
       throw usage("one image: expected two or more, the lowest layer first");
     }
-    BuildOptions options = options();
+    ImageBuilder builder = builder();
     List<OpenedImage> opened = new ArrayList<>();
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*")) {
       List<ImageMerge.Layer> layers = new ArrayList<>();
@@ -62,7 +62,7 @@ final class MergeCommand extends Command {
         opened.add(image);
         layers.add(new ImageMerge.Layer(image.image(), Files.size(path), DeviceTag.of(path)));
       }
-      new BuildReport(out()).print(output, ImageMerge.build(layers, output, options));
+      new BuildReport(out()).print(output, builder.buildMerged(layers, output));
     } finally {
       for (OpenedImage image : opened) {
         image.close();
@@ -71,12 +71,9 @@ final class MergeCommand extends Command {
     return ExitCode.OK;
   }
 
-  private BuildOptions options() {
+  private ImageBuilder builder() {
     try {
-      return BuildOptions.defaults()
-          .withForce(force)
-          .withUuid(volume.uuid())
-          .withVolumeName(volume.label);
+      return ImageBuilder.defaults().force(force).uuid(volume.uuid()).volumeName(volume.label);
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }

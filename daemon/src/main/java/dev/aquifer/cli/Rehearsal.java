@@ -1,6 +1,5 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.daemon.Daemon;
@@ -110,7 +109,7 @@ final class Rehearsal {
     Path source = scratch.directory("source");
     Files.write(source.resolve("noise"), noise);
     try (LinuxTree tree = LinuxTree.open(source)) {
-      BuildResult unused = ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
+      BuildResult unused = ImageBuilder.defaults().buildLayout(tree, image);
     }
   }
 

@@ -1,6 +1,6 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.FileContexts;
 import dev.aquifer.input.Selection;
@@ -123,7 +123,7 @@ final class SelectionOptions {
       names = {"--inode-digest", "--xattr-inode-digest"},
       paramLabel = "NAME",
       arity = "0..1",
-      fallbackValue = BuildOptions.INODE_DIGEST,
+      fallbackValue = ImageBuilder.INODE_DIGEST,
       preprocessor = AttachedOnly.class,
       description =
           "Give files the SHA-256 of their data in an attribute, by which Linux 7.0 keeps equal files of several images in memory once. Default NAME: erofs.fingerprint.v1.")

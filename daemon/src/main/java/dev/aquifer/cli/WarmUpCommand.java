@@ -1,6 +1,5 @@
 package dev.aquifer.cli;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.daemon.Daemon;
@@ -80,7 +79,7 @@ final class WarmUpCommand extends Command {
   /** Returns where the bootstrap is, an image by itself. */
   private static Path build(Path source, Path image) throws IOException {
     try (LinuxTree tree = LinuxTree.open(source)) {
-      BuildResult result = ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
+      BuildResult result = ImageBuilder.defaults().buildLayout(tree, image);
       return image.resolve("blobs/sha256").resolve(result.bootstrapDigest().hex());
     }
   }

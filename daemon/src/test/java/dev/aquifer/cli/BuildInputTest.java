@@ -153,6 +153,64 @@ class BuildInputTest {
     assertRefused("the image is for linux/", temp.resolve("docker.tar"), "--platform", "linux/vax");
   }
 
+  /** Makes a container image as docker save does; the digest of the first of its layers. */
+  private String docker(String name, String... layers) throws Exception {
+    shell(
+        ("ids=; tars=; mkdir -p %s; cd %s; for i in %s; do tar -C ../$i --mtime=@7 -cf $i.tar .;"
+                + " ids=\"$ids,\\\"sha256:$(sha256sum <$i.tar | cut -c1-64)\\\"\";"
+                + " tars=\"$tars,\\\"$i.tar\\\"\"; done;"
+                + " echo \"{\\\"rootfs\\\":{\\\"diff_ids\\\":[${ids#,}]}}\" > config.json;"
+                + " echo \"[{\\\"Config\\\":\\\"config.json\\\",\\\"Layers\\\":[${tars#,}]}]\" > manifest.json;"
+                + " sha256sum %s.tar > sum; tar -cf ../%s.tar *")
+            .formatted(name, name, String.join(" ", layers), layers[0], name));
+    return Files.readString(temp.resolve(name).resolve("sum")).substring(0, 64);
+  }
+
+  private List<String> blobs(Object input, Object... options) {
+    Program.Outcome outcome = build(input, options);
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+    return outcome.out().lines().filter(line -> line.startsWith("  blob ")).toList();
+  }
+
+  @Test
+  void imagesWithACommonLayerHaveItsBlobInCommon() throws Exception {
+    shell("mkdir one two; seq 20000 > one/f; seq 7 30000 > two/g");
+    String digest = docker("first", "tree", "one");
+    docker("second", "tree", "two");
+    List<String> first = blobs(temp.resolve("first.tar"), "--blob-per-layer");
+    List<String> second = blobs(temp.resolve("second"), "--input", "docker", "--blob-per-layer");
+    assertThat(first).hasSize(2);
+    assertThat(second).hasSize(2);
+    assertThat(first.getFirst())
+        .endsWith(", of layer sha256:" + digest)
+        .isEqualTo(second.getFirst());
+    assertThat(first.getLast()).isNotEqualTo(second.getLast());
+    // Without it there is one blob, of all data.
+    assertThat(blobs(temp.resolve("first.tar"))).hasSize(1).doesNotContainAnyElementsOf(first);
+    Program.Outcome json = build(temp.resolve("first.tar"), "--blob-per-layer", "--json");
+    assertThat(json.out()).contains("\"reusedFrom\": \"layer sha256:" + digest + "\"");
+    long stored = 0;
+    Matcher bytes = Pattern.compile("\"(?:objectB|b)ytes\": (\\d+)[,}]").matcher(json.out());
+    String untilSource = json.out().substring(0, json.out().indexOf("\"sourceBytes\""));
+    for (bytes.region(0, untilSource.length()); bytes.find(); ) {
+      stored += Long.parseLong(bytes.group(1));
+    }
+    assertThat(json.out()).contains("\"storedBytes\": " + stored + ",");
+  }
+
+  @Test
+  void blobsOfLayersNeedLayers() throws Exception {
+    docker("app", "tree");
+    String input = temp.resolve("app.tar").toString();
+    String together = "expected neither --reuse nor an image of one file";
+    assertRefused(together, input, "--blob-per-layer", "--reuse", "out/image0");
+    assertRefused(together, input, "--blob-per-layer", "--single");
+    assertRefused(together, input, "--blob-per-layer", "-zlz4");
+    assertRefused(together, input, "--blob-per-layer", "--tar=i");
+    assertRefused(tree + ": has no layers: with --blob-per-layer", tree, "--blob-per-layer");
+    assertRefused("app.tar: has no layers", input, "--input", "tar", "--blob-per-layer");
+  }
+
   @Test
   void whatIsNoInputIsRefused() throws Exception {
     Path text = Files.writeString(temp.resolve("text"), "no archive\n".repeat(100));

@@ -2,10 +2,9 @@ package dev.aquifer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.Encoding;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
-import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SingleImageTest;
 import dev.aquifer.build.TreeDigest;
 import dev.aquifer.codec.Compression;
@@ -37,7 +36,7 @@ class BuiltImageKernelTest {
   void showsWhatWentIn(Encoding encoding) throws Exception {
     Path image = temp.resolve("image");
     MemoryTree tree = tree();
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     isShown(tree, image);
   }
 

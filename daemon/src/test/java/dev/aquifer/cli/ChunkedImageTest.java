@@ -2,9 +2,9 @@ package dev.aquifer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.EncodingCombinationsTest;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageTree;
 import dev.aquifer.build.MemoryTree;
 import dev.aquifer.build.SingleImage;
@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Images of chunks, in themselves or on a device, as the reader and the kernel show them. */
 class ChunkedImageTest {
-  private static final BuildOptions OPTIONS = BuildOptions.defaults().withThreads(2);
+  private static final ImageBuilder BUILDER = ImageBuilder.defaults().threads(2);
 
   @TempDir Path temp;
 
@@ -49,11 +49,11 @@ class ChunkedImageTest {
     Encoding encoding = Encoding.plain().withBlockBits(blockBits).withChunkBits(chunkBits);
     MemoryTree tree = tree(encoding);
     Path alone = temp.resolve("alone");
-    SingleImage.build(tree, alone, encoding, OPTIONS);
+    BUILDER.encoding(encoding).buildFile(tree, alone);
     shows(alone, List.of(), tree);
     Path image = temp.resolve("image");
     Path device = temp.resolve("device");
-    SingleImage.Result result = SingleImage.build(tree, image, device, "device", encoding, OPTIONS);
+    SingleImage.Result result = BUILDER.encoding(encoding).buildFile(tree, image, device, "device");
     assertThat(result.devices()).containsExactly("device");
     assertThat(Files.size(image) + Files.size(device))
         .isBetween(Files.size(alone) - (2 << blockBits), Files.size(alone) + (2 << blockBits));
@@ -83,7 +83,7 @@ class ChunkedImageTest {
     }
     Path device = temp.resolve("device");
     Encoding encoding = Encoding.plain().withChunkBits(16);
-    SingleImage.build(tree, temp.resolve("image"), device, "", encoding, OPTIONS);
+    BUILDER.encoding(encoding).buildFile(tree, temp.resolve("image"), device, "");
     assertThat(Files.size(device)).isEqualTo((64 << 10) + 4096);
   }
 
@@ -93,7 +93,7 @@ class ChunkedImageTest {
     tree.file("empty", new byte[0]);
     Path device = temp.resolve("device");
     Encoding encoding = Encoding.plain().withChunkBits(16);
-    SingleImage.build(tree, temp.resolve("image"), device, "", encoding, OPTIONS);
+    BUILDER.encoding(encoding).buildFile(tree, temp.resolve("image"), device, "");
     assertThat(Files.size(device)).isEqualTo(4096);
   }
 

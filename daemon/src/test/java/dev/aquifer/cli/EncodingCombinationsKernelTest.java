@@ -2,11 +2,10 @@ package dev.aquifer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.EncodingCombinationsTest;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
-import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.TreeDigest;
 import dev.aquifer.codec.Compression;
 import java.nio.charset.StandardCharsets;
@@ -40,10 +39,10 @@ class EncodingCombinationsKernelTest {
       Random random = new Random(seed);
       Encoding encoding = EncodingCombinationsTest.encoding(random, MAX_BLOCK_BITS);
       MemoryTree tree = EncodingCombinationsTest.tree(random, encoding);
-      BuildOptions options = EncodingCombinationsTest.options(random);
-      String what = "seed %d, %s, %s".formatted(seed, encoding, options);
+      ImageBuilder builder = EncodingCombinationsTest.builder(random);
+      String what = "seed %d, %s, %s".formatted(seed, encoding, builder);
       try {
-        SingleImage.build(tree, image, encoding, options);
+        builder.encoding(encoding).buildFile(tree, image);
         run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
         try (LinuxTree seen = LinuxTree.open(target)) {
           assertThat(TreeDigest.of(seen)).as(what).isEqualTo(TreeDigest.of(tree));
@@ -73,7 +72,7 @@ class EncodingCombinationsKernelTest {
       tree.file("f" + i, Arrays.copyOf(noise, noise.length + 400))
           .xattr("user.x", "x".repeat(random.nextInt(100)));
     }
-    SingleImage.build(tree, image, encoding, BuildOptions.defaults());
+    ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
     run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
     try (LinuxTree seen = LinuxTree.open(target)) {
       assertThat(TreeDigest.of(seen)).isEqualTo(TreeDigest.of(tree));

@@ -6,11 +6,11 @@ import static dev.aquifer.cli.LinuxTreeTest.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.aquifer.build.BlobUnpacker;
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageTree;
 import dev.aquifer.build.ReuseImage;
 import dev.aquifer.format.Descriptor;
+import dev.aquifer.input.LayerTree;
 import dev.aquifer.testing.Requires;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -80,9 +80,8 @@ class KernelMountTest {
     try (LinuxTree tree = LinuxTree.open(source)) {
       List<String> expected = lines(tree);
       for (int inlineMax : new int[] {0, 4000}) {
-        BuildOptions options =
-            BuildOptions.defaults().withInlineMaxBytes(inlineMax).withForce(true);
-        ImageBuilder.build(tree, layout, List.of(), options);
+        ImageBuilder builder = ImageBuilder.defaults().inlineMaxBytes(inlineMax).force(true);
+        builder.buildLayout(tree, layout);
         try (ReuseImage image = ReuseImage.open(layout)) {
           assertThat(lines(ImageTree.of(image.image()))).isEqualTo(expected);
         }
@@ -97,15 +96,45 @@ class KernelMountTest {
     Path first = temp.resolve("first");
     Path second = temp.resolve("second");
     try (LinuxTree tree = LinuxTree.open(source)) {
-      ImageBuilder.build(tree, first, List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, first);
     }
     Files.write(source.resolve("new"), new byte[] {1, 2, 3});
     run("sh", "-c", "head -c 200000 /dev/urandom >\"$1/large\"", "sh", source.toString());
     try (LinuxTree tree = LinuxTree.open(source);
         ReuseImage reused = ReuseImage.open(first)) {
-      assertThat(ImageBuilder.build(tree, second, List.of(reused), BuildOptions.defaults()).blobs())
+      assertThat(ImageBuilder.defaults().reuse(List.of(reused)).buildLayout(tree, second).blobs())
           .hasSize(2);
       assertThat(linesOfMount(second)).isEqualTo(lines(tree));
+    }
+  }
+
+  @Test
+  void theKernelFindsDataInBlobsOfLayers() throws Exception {
+    // The upper layer has a hard link to a file of the lower one, and data that is also there.
+    run(
+        "sh",
+        "-ec",
+        "cd \"$1\"; mkdir -p base/d top/d all docker; seq 99999 > base/numbers; : > base/empty;"
+            + " head -c 300000 /dev/urandom > base/d/noise; echo small > base/small;"
+            + " tar --format=pax -C base -cf docker/base.tar .;"
+            + " cp base/numbers top/again; seq 5 200000 > top/more; cp base/d/noise top/d/noise;"
+            + " ln top/d/noise top/link;"
+            + " tar --format=pax -C top -cf docker/top.tar d/noise link again more;"
+            + " tar --delete -f docker/top.tar d/noise;"
+            + " tar -C all -xpf docker/base.tar; tar -C all -xpf docker/top.tar;"
+            + " touch -r base all; cd docker; ids=;"
+            + " for i in base top; do ids=\"$ids,\\\"sha256:$(sha256sum <$i.tar | cut -c1-64)\\\"\"; done;"
+            + " echo \"{\\\"os\\\":\\\"linux\\\",\\\"rootfs\\\":{\\\"diff_ids\\\":[${ids#,}]}}\" > config.json;"
+            + " echo '[{\"Config\":\"config.json\",\"Layers\":[\"base.tar\",\"top.tar\"]}]' > manifest.json",
+        "sh",
+        temp.toString());
+    Path layout = temp.resolve("out");
+    LayerTree.Wanted wanted = new LayerTree.Wanted(null, null, temp);
+    try (LayerTree layers = LayerTree.ofDocker(temp.resolve("docker"), wanted);
+        LinuxTree unpacked = LinuxTree.open(temp.resolve("all"))) {
+      ImageBuilder builder = ImageBuilder.defaults().blobPerLayer(layers.layers());
+      assertThat(builder.buildLayout(layers, layout).blobs()).hasSize(2);
+      assertThat(linesOfMount(layout)).isEqualTo(lines(unpacked));
     }
   }
 
@@ -120,7 +149,7 @@ class KernelMountTest {
         source.toString());
     Path layout = temp.resolve("out");
     try (LinuxTree tree = LinuxTree.open(source)) {
-      ImageBuilder.build(tree, layout, List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, layout);
       assertThat(linesOfMount(layout)).isEqualTo(lines(tree));
     }
   }

@@ -3,7 +3,6 @@ package dev.aquifer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.ImageTree;
@@ -178,8 +177,7 @@ class LinuxTreeTest {
   void anImageHoldsWhatTheDirectoryHolds() throws Exception {
     Requires.tool("setfattr");
     try (LinuxTree tree = LinuxTree.open(makeTree(temp, false))) {
-      BuildResult result =
-          ImageBuilder.build(tree, temp.resolve("out"), List.of(), BuildOptions.defaults());
+      BuildResult result = ImageBuilder.defaults().buildLayout(tree, temp.resolve("out"));
       assertThat(result.bytes().holes()).isGreaterThan((6L << 30) - (1 << 20));
       try (ReuseImage image = ReuseImage.open(temp.resolve("out"))) {
         assertThat(lines(ImageTree.of(image.image()))).isEqualTo(lines(tree));
@@ -203,7 +201,7 @@ class LinuxTreeTest {
       List<String> lines = lines(tree);
       assertThat(lines).hasSize(43);
       assertThat(lines.getLast()).endsWith(" -> t");
-      ImageBuilder.build(tree, temp.resolve("out"), List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, temp.resolve("out"));
       try (ReuseImage image = ReuseImage.open(temp.resolve("out"))) {
         assertThat(lines(ImageTree.of(image.image()))).isEqualTo(lines);
       }
@@ -318,9 +316,7 @@ class LinuxTreeTest {
   void theOutputMustNotLieInTheTree() throws Exception {
     Path root = Files.createDirectory(temp.resolve("t"));
     try (LinuxTree tree = LinuxTree.open(root)) {
-      assertThatThrownBy(
-              () ->
-                  ImageBuilder.build(tree, root.resolve("out"), List.of(), BuildOptions.defaults()))
+      assertThatThrownBy(() -> ImageBuilder.defaults().buildLayout(tree, root.resolve("out")))
           .hasMessageContaining("the output lies in it");
     }
     assertThat(root).isEmptyDirectory();
@@ -371,7 +367,7 @@ class LinuxTreeTest {
   static final class TryBuild {
     public static void main(String[] args) {
       try (LinuxTree tree = LinuxTree.open(Path.of(args[0]))) {
-        ImageBuilder.build(tree, Path.of(args[1]), List.of(), BuildOptions.defaults());
+        ImageBuilder.defaults().buildLayout(tree, Path.of(args[1]));
       } catch (IOException e) {
         System.out.println(e.getMessage());
       }

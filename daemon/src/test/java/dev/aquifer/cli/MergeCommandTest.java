@@ -4,9 +4,7 @@ import static dev.aquifer.cli.LinuxTreeTest.lines;
 import static dev.aquifer.cli.LinuxTreeTest.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
-import dev.aquifer.build.Encoding;
-import dev.aquifer.build.SingleImage;
+import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.image.FileType;
 import dev.aquifer.input.MemoryTree;
 import dev.aquifer.testing.Requires;
@@ -156,8 +154,7 @@ class MergeCommandTest {
     String[] images = new String[2 + random.nextInt(3)];
     for (int i = 0; i < images.length; i++) {
       images[i] = "layer" + i;
-      SingleImage.build(
-          randomLayer(random), temp.resolve(images[i]), Encoding.plain(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildFile(randomLayer(random), temp.resolve(images[i]));
     }
     merged("m.erofs", images);
     List<String> expected = overlaid(images);
@@ -278,7 +275,7 @@ class MergeCommandTest {
     }
     MemoryTree moved = new MemoryTree("moved");
     moved.directory("d").xattr("trusted.overlay.redirect", "/e".getBytes(StandardCharsets.UTF_8));
-    SingleImage.build(moved, temp.resolve("moved"), Encoding.plain(), BuildOptions.defaults());
+    ImageBuilder.defaults().buildFile(moved, temp.resolve("moved"));
     Files.writeString(temp.resolve("text"), "no image\n".repeat(1000));
     Files.createDirectory(temp.resolve("directory"));
     assertRefused("i-zlz4: /f: is compressed", "i", "i-zlz4");

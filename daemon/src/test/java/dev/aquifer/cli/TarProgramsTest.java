@@ -4,7 +4,6 @@ import static dev.aquifer.cli.LinuxTreeTest.lines;
 import static dev.aquifer.cli.LinuxTreeTest.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.input.TarTree;
@@ -50,9 +49,7 @@ class TarProgramsTest {
 
   private String manifest(SourceTree tree) throws IOException {
     Path output = temp.resolve("image" + images++);
-    return ImageBuilder.build(tree, output, List.of(), BuildOptions.defaults())
-        .manifestDigest()
-        .toString();
+    return ImageBuilder.defaults().buildLayout(tree, output).manifestDigest().toString();
   }
 
   private void shell(String script) throws Exception {

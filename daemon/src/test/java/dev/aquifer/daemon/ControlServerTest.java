@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import dev.aquifer.build.BuildOptions;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.NioTree;
 import dev.aquifer.io.Errno;
@@ -49,7 +48,7 @@ class ControlServerTest {
     Files.writeString(source.resolve("file"), "content".repeat(2000));
     image = scratch.resolve("image");
     try (NioTree tree = NioTree.open(source)) {
-      ImageBuilder.build(tree, image, List.of(), BuildOptions.defaults());
+      ImageBuilder.defaults().buildLayout(tree, image);
     }
     daemon = Daemon.open(places, List.of());
     daemon.serve();
