@@ -161,7 +161,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether it is worth looking for equal data: not in what goes to the packed inode. */
   private boolean hasClusters(int piece) {
-    Encoding chosen = choices.get(choice[piece]);
+    Encoding chosen = encoding(piece);
     int least =
         switch (chosen.fragments()) {
           case NONE -> block.bytes();
@@ -211,7 +211,7 @@ final class EncodeBatch extends Batch implements Closeable {
     clusters = 0;
     for (int i = 0; i < count(); i++) {
       fragmentFrom[i] = -1;
-      encoding = choices.get(choice[i]);
+      encoding = encoding(i);
       Compressor compressor = compressor(choice[i]);
       isFlat[i] = compressor == null || kind(i) == CHUNK;
       if (twins[i] != null) {
@@ -284,12 +284,17 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether what is stored of a whole file may be that of equal ones, too. */
   boolean mayBeShared(int piece) {
-    return choices.get(choice[piece]).compression() != null || mayBeFlat(piece);
+    return encoding(piece).compression() != null || mayBeFlat(piece);
+  }
+
+  /** How a piece is encoded, after the batch was read. */
+  Encoding encoding(int piece) {
+    return choices.get(choice[piece]);
   }
 
   /** By what the clusters of a piece that is not flat are encoded. */
   Algorithm algorithm(int piece) {
-    return Objects.requireNonNull(choices.get(choice[piece]).compression()).algorithm();
+    return encoding(piece).algorithm();
   }
 
   private boolean isEnd(int piece) {
@@ -303,7 +308,7 @@ final class EncodeBatch extends Batch implements Closeable {
     boolean isEnd = isEnd(piece);
     StoredPiece target = storedPieces[piece];
     References known =
-        target == null ? null : new References(matches(piece), target, length, block);
+        target == null ? null : new References(matches(piece), target, length, encoding);
     boolean isBehindReference = false;
     // What is stored never gets ahead of what was read. No more, since how large the buffer is
     // depends on the count of threads.
@@ -500,7 +505,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether what is stored of a piece has to begin with a block of the image. */
   boolean needsBlocks(int piece) {
-    return !choices.get(choice[piece]).isPacked()
+    return !encoding(piece).isPacked()
         || isFlat(piece)
         || kind(piece) == PART && positionBytes(piece) == 0;
   }

@@ -1,12 +1,13 @@
 package dev.aquifer.build;
 
-import dev.aquifer.codec.Algorithm;
+import dev.aquifer.codec.Compression;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds files that are equal to earlier ones, and parts of files that are. Batches are told in the
@@ -22,8 +23,10 @@ final class KnownData implements BatchLine.Between<EncodeBatch> {
   /** Files that are unlike all before them. */
   private final List<Node> twins = new ArrayList<>();
 
-  /** By the algorithm of clusters: a file has those of one. */
-  private final Map<Algorithm, SliceIndex> slices = new EnumMap<>(Algorithm.class);
+  /** What clusters of a file have in common, whether its own or earlier data's. */
+  private record Form(@Nullable Compression compression, int clusterBytes) {}
+
+  private final Map<Form, SliceIndex> slices = new HashMap<>();
 
   private long batches;
 
@@ -58,8 +61,9 @@ final class KnownData implements BatchLine.Between<EncodeBatch> {
         continue;
       }
       if (batch.hasSlices(piece)) {
-        SliceIndex index =
-            slices.computeIfAbsent(batch.algorithm(piece), algorithm -> new SliceIndex());
+        Encoding encoding = batch.encoding(piece);
+        Form form = new Form(encoding.compression(), encoding.clusterBytes());
+        SliceIndex index = slices.computeIfAbsent(form, ignored -> new SliceIndex());
         StoredPiece target = new StoredPiece(batches);
         batch.refer(piece, target, index.add(batch.slices(), piece, target));
       }

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *   piece      ....[....|   cluster   | part ]....
  * </pre>
  *
- * No two clusters may begin in the same logical cluster of a file. Used by one thread.
+ * No two clusters may begin in the same logical cluster of a file, unless they lie byte by byte.
+ * Used by one thread.
  */
 final class References {
   /** What is nearer than this the compressor finds itself. */
@@ -24,6 +25,7 @@ final class References {
   private final StoredPiece own;
   private final int sizeBytes;
   private final BlockSize block;
+  private final boolean isPacked;
 
   /**
    * Those of a piece.
@@ -32,11 +34,12 @@ final class References {
    * @param own what is stored of the piece, which grows meanwhile
    * @param sizeBytes of the piece, which begins with a block of its file
    */
-  References(List<Match> matches, StoredPiece own, int sizeBytes, BlockSize block) {
+  References(List<Match> matches, StoredPiece own, int sizeBytes, Encoding encoding) {
     this.matches = new ArrayList<>(matches);
     this.own = own;
     this.sizeBytes = sizeBytes;
-    this.block = block;
+    this.block = encoding.block();
+    this.isPacked = encoding.isPacked();
   }
 
   /**
@@ -94,11 +97,11 @@ final class References {
    * does the count of several blocks.
    */
   private boolean isEnough(int start, int length, long blocks) {
-    return length >= Math.min(blocks, 2) * block.bytes()
-        || blocks == 1 && start + length == sizeBytes;
+    return length >= (isPacked ? 1 : Math.min(blocks, 2)) * block.bytes()
+        || (isPacked || blocks == 1) && start + length == sizeBytes;
   }
 
   private boolean mayBegin(int start, int at) {
-    return start == at || start >>> block.bits() > at >>> block.bits();
+    return isPacked || start == at || start >>> block.bits() > at >>> block.bits();
   }
 }

@@ -64,7 +64,7 @@ public final class EncodingCombinationsTest {
       int most = Math.max(2 * encoding.clusterBytes(), 1 << bits + 1);
       encoding = encoding.withMaxExtentBytes(random.nextInt(1 << bits, most));
     }
-    for (int i = random.nextInt(4) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
+    for (int i = random.nextInt(3) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
       encoding = encoding.withRule(rule(random, bits, encoding.wide()));
     }
     return withMetabox(random, encoding);

@@ -47,7 +47,7 @@ class BuiltImageKernelTest {
     Path image = temp.resolve("image");
     MemoryTree tree = tree();
     Encoding zstd = Encoding.compressed(Compression.parse("zstd"));
-    SingleImageTest.buildFar(tree, image, zstd.withBlockBits(9).withWide(true));
+    SingleImageTest.buildFar(tree, image, zstd.withBlockBits(9).withWide(true).withDedupe(true));
     isShown(tree, image);
   }
 
