@@ -111,9 +111,9 @@ final class Encoder implements Closeable {
   }
 
   /**
-   * Encodes the fragments, after {@link #run}.
+   * Encodes the fragments, after {@link #run}, or else the metabox.
    *
-   * @return the packed inode; null if there are no fragments
+   * @return the packed inode, or the metabox's; null if there are no fragments
    */
   @Nullable Node runPacked() throws IOException {
     if (packed == null || packed.sizeBytes() == 0) {

@@ -41,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * @param rules what is different for some files: of those that fit a file, the first one counts
  * @param chunkBits files lie in chunks of 2^chunkBits bytes, equal ones once, or larger ones that
  *     follow one another: at least a block, up to 26; 0 for no chunks, as with compression
+ * @param metabox how metadata is compressed; null for metadata as it is
  */
 public record Encoding(
     @Nullable Compression compression,
@@ -57,7 +58,8 @@ public record Encoding(
     boolean inlineData,
     Inodes inodes,
     List<ClusterRule> rules,
-    int chunkBits) {
+    int chunkBits,
+    @Nullable Metabox metabox) {
   /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
   private static final int MAX_LZ4_BLOCKS = 256;
 
@@ -121,10 +123,16 @@ public record Encoding(
     }
     if (wide && fullIndexes) {
       throw new IllegalArgumentException(
-          "legacy-compress and 48bit: expected one of them, since with 48bit files have extents");
+          "legacy-compress and 48bit, which compressed metadata has, too: expected one of them, since with 48bit files have extents");
     }
     if (omitsDots && !wide) {
       throw new IllegalArgumentException("dot-omitted: expected 48bit with it");
+    }
+    if (metabox != null) {
+      if (!wide) {
+        throw new IllegalArgumentException("compressed metadata: expected 48bit with it");
+      }
+      checkClusters(metabox.compression(), metabox.clusterBytes(), block, true);
     }
   }
 
@@ -176,7 +184,8 @@ public record Encoding(
         true,
         Inodes.SMALLEST,
         List.of(),
-        0);
+        0,
+        null);
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
@@ -265,6 +274,15 @@ public record Encoding(
     return with(draft -> draft.chunkBits = value);
   }
 
+  /** The same with another {@link #metabox}; with one, {@link #wide}, too. */
+  public Encoding withMetabox(@Nullable Metabox value) {
+    return with(
+        draft -> {
+          draft.metabox = value;
+          draft.wide = wide || value != null;
+        });
+  }
+
   /** The same with one more of {@link #rules}, after all others. */
   public Encoding withRule(ClusterRule value) {
     List<ClusterRule> more = new ArrayList<>(rules);
@@ -281,10 +299,27 @@ public record Encoding(
   List<Encoding> choices() {
     List<Encoding> choices = new ArrayList<>();
     for (ClusterRule rule : rules) {
-      choices.add(with(draft -> draft.follow(rule)));
+      choices.add(with(draft -> draft.follow(rule.compression(), rule.clusterBytes())));
     }
     choices.add(withoutRules());
     return choices;
+  }
+
+  /** How the {@link #metabox} is encoded; only if there is one. */
+  Encoding ofMetabox() {
+    Metabox own = Objects.requireNonNull(metabox);
+    return with(
+        draft -> {
+          draft.follow(own.compression(), own.clusterBytes());
+          draft.inlineTails = false;
+          draft.fragments = Fragments.NONE;
+          draft.dedupe = false;
+          draft.compressedDirectories = false;
+          // What lies inline is in the metabox.
+          draft.inlineData = false;
+          draft.chunkBits = 0;
+          draft.metabox = null;
+        });
   }
 
   /** Which of {@link #choices} is that of {@code file}. */
@@ -323,6 +358,7 @@ public record Encoding(
     private Inodes inodes;
     private List<ClusterRule> rules;
     private int chunkBits;
+    private @Nullable Metabox metabox;
 
     Draft(Encoding encoding) {
       this.compression = encoding.compression;
@@ -340,12 +376,13 @@ public record Encoding(
       this.inodes = encoding.inodes;
       this.rules = encoding.rules;
       this.chunkBits = encoding.chunkBits;
+      this.metabox = encoding.metabox;
     }
 
-    /** Makes it that of files with a rule. */
-    void follow(ClusterRule rule) {
-      compression = rule.compression();
-      clusterBytes = rule.clusterBytes();
+    /** Makes it that of some data, which is compressed otherwise. */
+    void follow(@Nullable Compression otherCompression, int otherClusterBytes) {
+      compression = otherCompression;
+      clusterBytes = otherClusterBytes;
       rules = List.of();
       if (compression == null) {
         clusterBytes = new BlockSize(blockBits).bytes();
@@ -374,7 +411,8 @@ public record Encoding(
           inlineData,
           inodes,
           rules,
-          chunkBits);
+          chunkBits,
+          metabox);
     }
   }
 
@@ -397,13 +435,23 @@ public record Encoding(
   }
 
   boolean isBig() {
-    return maxClusterBytes() > 1 << blockBits;
+    int metaboxBytes = metabox == null ? 0 : metabox.clusterBytes();
+    return Math.max(maxClusterBytes(), metaboxBytes) > 1 << blockBits;
   }
 
-  /** The algorithms of all files by their numbers. */
+  /** {@link #choices}, and that of the metabox. */
+  private List<Encoding> all() {
+    List<Encoding> all = choices();
+    if (metabox != null) {
+      all.add(ofMetabox());
+    }
+    return all;
+  }
+
+  /** The algorithms of all files, and of the metabox, by their numbers. */
   private SortedSet<Algorithm> algorithmsInUse() {
     SortedSet<Algorithm> found = new TreeSet<>(Comparator.comparingInt(Algorithm::number));
-    for (Encoding choice : choices()) {
+    for (Encoding choice : all()) {
       if (choice.compression != null) {
         found.add(choice.compression.algorithm());
       }
@@ -445,23 +493,33 @@ public record Encoding(
     return fragments != Fragments.NONE || compressedDirectories;
   }
 
+  /**
+   * Whether long prefixes of names of attributes are the first data of the packed inode: kernels
+   * before 6.17 look for them there if there is one. Those that know a metabox find them in the
+   * head.
+   */
+  boolean packsPrefixes() {
+    return hasPacked() && metabox == null;
+  }
+
   /** Whether the last cluster of a file may lie behind its inode. */
   boolean mayInlineTails() {
     return inlineTails && !wide;
   }
 
   private boolean hasConfigs() {
-    return compression != null
-        && (isBig() || wide || !algorithmsInUse().equals(Set.of(Algorithm.LZ4)));
+    Set<Algorithm> algorithms = algorithmsInUse();
+    return !algorithms.isEmpty() && (isBig() || wide || !algorithms.equals(Set.of(Algorithm.LZ4)));
   }
 
   /** The bits of the superblock's incompatible features. */
   long incompatibleFeatures() {
-    long addresses = wide ? Feature.WIDE_ADDRESSES.bit() : 0;
-    if (compression == null) {
-      return addresses;
+    long forms =
+        (wide ? Feature.WIDE_ADDRESSES.bit() : 0) | (metabox != null ? Feature.METABOX.bit() : 0);
+    if (algorithmsInUse().isEmpty()) {
+      return forms;
     }
-    return addresses
+    return forms
         | Feature.LZ4_0PADDING.bit()
         | (hasConfigs() ? Feature.COMPR_CFGS.bit() : 0)
         | (mayInlineTails() ? Feature.ZTAILPACKING.bit() : 0)
@@ -470,11 +528,8 @@ public record Encoding(
 
   /** The superblock's field at byte 84: a bit for each algorithm, or the distance of LZ4. */
   int algorithms() {
-    if (compression == null) {
-      return 0;
-    }
     if (!hasConfigs()) {
-      return compression.dictionaryBytes(clusterBytes);
+      return compression == null ? 0 : compression.dictionaryBytes(clusterBytes);
     }
     int bits = 0;
     for (Algorithm algorithm : algorithmsInUse()) {
@@ -510,9 +565,10 @@ public record Encoding(
   private byte[] config(Algorithm algorithm) {
     int dictionary = 0;
     int clusters = 0;
-    for (Encoding choice : choices()) {
+    for (Encoding choice : all()) {
       if (choice.compression != null && choice.compression.algorithm() == algorithm) {
-        dictionary = Math.max(dictionary, choice.compression.dictionaryBytes(maxClusterBytes()));
+        int most = Math.max(maxClusterBytes(), choice.clusterBytes);
+        dictionary = Math.max(dictionary, choice.compression.dictionaryBytes(most));
         clusters = Math.max(clusters, choice.clusterBytes);
       }
     }

@@ -11,13 +11,15 @@ import dev.aquifer.image.Superblock;
  * <pre>
  *   bootstrap:    | head | inodes ... |
  *   single file:  | head | data ... | inodes ... |
+ *   with metabox: | head | data ... | blocks of directories | metabox | its inode ... |
  *
- *   head:  byte 0    1024         1152
+ *   head:  byte 0    1024         1152, or 1168 with a metabox
  *          | nothing | superblock | compression configurations | long prefixes | device slots |
  * </pre>
  *
  * <p>Nids count from where the inodes start, so that the root's is small. Where that is farther
- * than the superblock's field for it says, they count from the start of the image.
+ * than the superblock's field for it says, they count from the start of the image. Those of inodes
+ * in the metabox have bit 63 and count from the start of its data.
  *
  * @param block the size of blocks
  * @param devicesAt where the device slots are in bytes
@@ -36,11 +38,15 @@ record Frame(
   /** The field has 32 bits, of which the readers of erofs-utils take the last for a sign. */
   private static final long MAX_WIDE_META_BLOCK = Integer.MAX_VALUE;
 
-  private static final long CONFIGS_AT = Superblock.POSITION_BYTES + Superblock.SIZE_BYTES;
+  private static final long IN_METABOX = Long.MIN_VALUE;
 
   /** Where compression configurations are in bytes. */
-  static long configsAt() {
-    return CONFIGS_AT;
+  static long configsAt(Encoding encoding) {
+    return (long) Superblock.POSITION_BYTES + superblockBytes(encoding);
+  }
+
+  static int superblockBytes(Encoding encoding) {
+    return encoding.metabox() == null ? Superblock.SIZE_BYTES : Superblock.SIZE_WITH_METABOX_BYTES;
   }
 
   /**
@@ -49,9 +55,10 @@ record Frame(
    * @param prefixBytes the size of the long prefixes of names of attributes
    */
   static Frame bootstrap(int prefixBytes, int devices) {
-    long headBytes = headBytes(prefixBytes, devices);
+    long configsEnd = configsAt(Encoding.PLAIN) + prefixBytes;
+    long headBytes = headBytes(configsEnd, devices);
     long inodesAt = headBytes + Inode.SLOT_BYTES - 1 & -Inode.SLOT_BYTES;
-    return new Frame(BlockSize.USUAL, devicesAt(prefixBytes), headBytes, 0, 0, inodesAt);
+    return new Frame(BlockSize.USUAL, devicesAt(configsEnd), headBytes, 0, 0, inodesAt);
   }
 
   /**
@@ -63,24 +70,29 @@ record Frame(
    */
   static Frame single(Encoding encoding, int prefixBytes, int devices, long dataBlocks) {
     BlockSize block = encoding.block();
-    int configBytes = encoding.configs().length + prefixBytes;
-    long headBytes = headBytes(configBytes, devices);
+    long configsEnd = configsAt(encoding) + encoding.configs().length + prefixBytes;
+    long headBytes = headBytes(configsEnd, devices);
     long dataEnd = block.count(headBytes) + dataBlocks;
+    return new Frame(block, devicesAt(configsEnd), headBytes, dataEnd, dataEnd, 0)
+        .withInodesFrom(dataEnd, encoding.wide());
+  }
+
+  /** The same with inodes from {@code startBlock} on. */
+  Frame withInodesFrom(long startBlock, boolean isWide) {
     // Nid 0 would give a file the inode number 0, by which some programs know a deleted one.
-    long inodesAt = (dataEnd << block.bits()) + Inode.SLOT_BYTES;
-    long metaBlock = encoding.wide() && dataEnd > MAX_WIDE_META_BLOCK ? 0 : dataEnd;
-    return new Frame(block, devicesAt(configBytes), headBytes, dataEnd, metaBlock, inodesAt);
+    long firstAt = (startBlock << block.bits()) + Inode.SLOT_BYTES;
+    long base = isWide && startBlock > MAX_WIDE_META_BLOCK ? 0 : startBlock;
+    return new Frame(block, devicesAt, headBytes, dataEndBlock, base, firstAt);
   }
 
-  private static long devicesAt(int configBytes) {
-    long end = CONFIGS_AT + configBytes;
-    return end + DeviceSlot.SIZE_BYTES - 1 & -DeviceSlot.SIZE_BYTES;
+  private static long devicesAt(long configsEnd) {
+    return configsEnd + DeviceSlot.SIZE_BYTES - 1 & -DeviceSlot.SIZE_BYTES;
   }
 
-  private static long headBytes(int configBytes, int devices) {
+  private static long headBytes(long configsEnd, int devices) {
     return devices == 0
-        ? CONFIGS_AT + configBytes
-        : devicesAt(configBytes) + (long) devices * DeviceSlot.SIZE_BYTES;
+        ? configsEnd
+        : devicesAt(configsEnd) + (long) devices * DeviceSlot.SIZE_BYTES;
   }
 
   /** Whether data lies between the head and the inodes. */
@@ -103,9 +115,19 @@ record Frame(
     return metaBlock < dataEndBlock;
   }
 
-  /** Where the inode {@code nid} is in bytes. */
+  /** Where the inode {@code nid} is in bytes, in the metabox if it has bit 63. */
   long position(long nid) {
-    return (metaBlock << block.bits()) + nid * Inode.SLOT_BYTES;
+    long base = isInMetabox(nid) ? 0 : metaBlock << block.bits();
+    return base + (nid & ~IN_METABOX) * Inode.SLOT_BYTES;
+  }
+
+  static boolean isInMetabox(long nid) {
+    return (nid & IN_METABOX) != 0;
+  }
+
+  /** The nid of the inode at {@code positionBytes} of the metabox. */
+  static long metaboxNid(long positionBytes) {
+    return positionBytes / Inode.SLOT_BYTES | IN_METABOX;
   }
 
   /** The nid of the inode at {@code positionBytes}. */

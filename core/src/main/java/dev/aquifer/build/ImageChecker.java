@@ -108,7 +108,7 @@ final class ImageChecker {
     return plan.tree().xattrs().prefixes().hasDigests()
         && node.stat().isRegular()
         && node.sizeBytes() > 0
-        && node != plan.packed();
+        && !(node instanceof Node.Packed);
   }
 
   private void checkFlat(Node node, Inode inode) throws IOException {

@@ -20,6 +20,13 @@ import org.jspecify.annotations.Nullable;
  *  | inodes, the root first | shared xattrs | blocks of directories and long links |
  * </pre>
  *
+ * or, in two steps, since how long the metabox gets compressed nobody knows before:
+ *
+ * <pre>
+ *  | blocks of directories and long links | metabox | its inode and the packed one |
+ *                   metabox: | inodes, the root first | shared xattrs |
+ * </pre>
+ *
  * Behind each inode lie its attributes and then its chunk indexes, its index of clusters, or what
  * of its data is inline.
  */
@@ -37,12 +44,15 @@ final class ImagePlan {
   private final Tree tree;
   private final List<Device> devices;
   private final @Nullable Instant timestamp;
-  private final Frame frame;
+  private Frame frame;
   private final BlockSize block;
   private final Encoding encoding;
 
   /** The inodes of the tree, and after them the packed inode, if there is one. */
   private final List<Node> nodes;
+
+  /** The inode of the metabox, when that is placed. */
+  private @Nullable Node metabox;
 
   private final @Nullable Node packed;
 
@@ -53,7 +63,7 @@ final class ImagePlan {
   private long sharedXattrsBytes;
   private long blocks;
   private boolean hasChunks;
-  private List<Node> byNid = List.of();
+  private final List<Node> byNid = new ArrayList<>();
   private final List<Node> flat = new ArrayList<>();
 
   private ImagePlan(
@@ -109,12 +119,9 @@ final class ImagePlan {
     return plan;
   }
 
-  /**
-   * The long prefixes of names of attributes, as they lie in the head. If there is a packed inode
-   * its data begins with them: kernels before 6.17 look for them there then.
-   */
+  /** The long prefixes of names of attributes, as they lie in the head. */
   static byte[] headPrefixes(Tree tree, Encoding encoding) {
-    return encoding.hasPacked() ? new byte[0] : tree.xattrs().prefixes().records();
+    return encoding.packsPrefixes() ? new byte[0] : tree.xattrs().prefixes().records();
   }
 
   /**
@@ -158,20 +165,48 @@ final class ImagePlan {
 
   private void placeInodes() throws IOException {
     // Their ids do not reach far.
-    sharedXattrsBytes = frame.isFar() ? 0 : tree.xattrs().share();
-    Slots slots = new Slots(frame.inodesAt(), block);
-    for (Node node : nodes) {
-      if (node instanceof Node.Directory directory) {
-        directory.sizeBytes = blocks(directory).sizeBytes();
-      }
-      node.isExtended = needsExtended(node);
-      chooseLayout(node);
-      long position = slots.place(mapOffset(node) + mapBytes(node), inlineBytes(node));
-      node.nid = frame.nid(position);
+    sharedXattrsBytes = frame.isFar() && !hasMetabox() ? 0 : tree.xattrs().share();
+    Slots slots = new Slots(hasMetabox() ? 0 : frame.inodesAt(), block);
+    for (Node node : hasMetabox() ? tree.nodes() : nodes) {
+      long position = place(node, slots);
+      node.nid = hasMetabox() ? Frame.metaboxNid(position) : frame.nid(position);
+      byNid.add(node);
     }
     sharedXattrsAt = slots.endBytes();
-    byNid = new ArrayList<>(nodes);
     byNid.sort(Comparator.comparingLong(node -> node.nid));
+  }
+
+  private long place(Node node, Slots slots) throws IOException {
+    if (node instanceof Node.Directory directory) {
+      directory.sizeBytes = blocks(directory).sizeBytes();
+    }
+    node.isExtended = needsExtended(node);
+    chooseLayout(node);
+    return slots.place(mapOffset(node) + mapBytes(node), inlineBytes(node));
+  }
+
+  /**
+   * Places the inodes that are not in the metabox: its own and the packed one.
+   *
+   * @param node the inode of the metabox, whose data is placed
+   * @param startBlock the block after that data
+   */
+  void placeMetabox(Node node, long startBlock) throws IOException {
+    metabox = node;
+    frame = frame.withInodesFrom(startBlock, encoding.wide());
+    Slots slots = new Slots(frame.inodesAt(), block);
+    List<Node> outside = new ArrayList<>();
+    outside.add(node);
+    if (packed != null) {
+      outside.add(packed);
+    }
+    for (Node each : outside) {
+      each.nid = frame.nid(place(each, slots));
+    }
+    outside.sort(Comparator.comparingLong(each -> each.nid));
+    byNid.addAll(outside);
+    blocks = block.count(slots.endBytes());
+    checkBlocks();
   }
 
   /** The blocks of a directory; its nids must be known when they are written. */
@@ -307,12 +342,16 @@ final class ImagePlan {
 
   private void placeBlocks() throws IOException {
     tree.xattrs().moveShared(block.tail(sharedXattrsAt));
-    blocks = block.count(sharedXattrsAt + sharedXattrsBytes);
+    blocks = hasMetabox() ? frame.dataEndBlock() : block.count(sharedXattrsAt + sharedXattrsBytes);
     for (Node node : flat) {
       // A link's target stays known by its place in the spool.
       node.startBlock = blocks;
       blocks += flatBlocks(node);
     }
+    checkBlocks();
+  }
+
+  private void checkBlocks() throws IOException {
     long all = blocks;
     for (Device device : devices) {
       all += device.blocks();
@@ -358,12 +397,34 @@ final class ImagePlan {
     return hasChunks;
   }
 
-  /** Where the shared attributes start in bytes; their block is the base of their ids. */
+  /**
+   * Where the shared attributes start in bytes, of the image or of the metabox; their block is the
+   * base of their ids.
+   */
   long sharedXattrsAt() {
     return sharedXattrsAt;
   }
 
-  /** Size of the bootstrap, or of the whole image with its data, in blocks. */
+  /** Whether there is a metabox, placed or not. */
+  boolean hasMetabox() {
+    return encoding.metabox() != null;
+  }
+
+  /** The inode of the metabox; null before it is placed. */
+  @Nullable Node metabox() {
+    return metabox;
+  }
+
+  /** How long the data of the metabox is. */
+  long metaboxBytes() {
+    // Readers take blocks of it.
+    return block.roundUp(sharedXattrsAt + sharedXattrsBytes);
+  }
+
+  /**
+   * Size of the bootstrap, or of the whole image with its data, in blocks; before the metabox is
+   * placed that of what comes before it.
+   */
   long blocks() {
     return blocks;
   }

@@ -1,28 +1,24 @@
 package dev.aquifer.build;
 
-import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Feature;
-import dev.aquifer.image.Inode;
 import dev.aquifer.image.Superblock;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** Writes the metadata that an {@link ImagePlan} describes, front to back. */
+/**
+ * Writes the metadata that an {@link ImagePlan} describes, front to back: the head, and by an
+ * {@link InodeWriter} the rest.
+ */
 final class ImageWriter {
-  private static final long NO_BLOCK = 0xffff_ffff_ffffL;
   private static final long MAX_32 = 0xffff_ffffL;
   private static final int MAX_SHORT_NID = 0xffff;
-  private static final int OMITS_DOT = 0x10;
-  private static final int INDEXES_AT_ONCE = 4096;
-  private static final int MAX_AT_ONCE = 64 << 10;
 
   private final ImagePlan plan;
   private final BlockSize block;
@@ -33,10 +29,11 @@ final class ImageWriter {
   private final int[] deviceOfBlob;
   private final String volumeName;
   private final UUID uuid;
-  private final @Nullable OutputFile file;
-
+  private final MetadataOutput.@Nullable Sink sink;
   private MetadataOutput output;
-  private long serial;
+
+  /** The digest of what was written before {@link #output}; null for nothing. */
+  private @Nullable Sha256 before;
 
   private ImageWriter(
       ImagePlan plan,
@@ -44,15 +41,15 @@ final class ImageWriter {
       int[] deviceOfBlob,
       String volumeName,
       UUID uuid,
-      @Nullable OutputFile file) {
+      MetadataOutput.@Nullable Sink sink) {
     this.plan = plan;
     this.block = plan.frame().block();
     this.spool = spool;
     this.deviceOfBlob = deviceOfBlob;
     this.volumeName = volumeName;
     this.uuid = uuid;
-    this.file = file;
-    this.output = new MetadataOutput(file, block, 0);
+    this.sink = sink;
+    this.output = MetadataOutput.ofHead(sink, block);
   }
 
   /**
@@ -78,7 +75,7 @@ final class ImageWriter {
           new ImageWriter(plan, null, deviceOfBlob, volumeName, new UUID(0, 0), null).write();
       chosen = uuidOf(metadata, data);
     }
-    return new ImageWriter(plan, spool, deviceOfBlob, volumeName, chosen, file).write();
+    return new ImageWriter(plan, spool, deviceOfBlob, volumeName, chosen, file::write).write();
   }
 
   /** A UUID of version 8: its other bits are the first of a digest. */
@@ -97,27 +94,65 @@ final class ImageWriter {
     return Sha256.hash(both);
   }
 
+  /** Writes what the metabox is to have, before that is placed. */
+  static void writeMetabox(ImagePlan plan, Spool spool, int[] deviceOfBlob, PackedData metabox)
+      throws IOException {
+    MetadataOutput.Sink sink =
+        (positionBytes, bytes) -> {
+          long unused = metabox.append(bytes);
+        };
+    try (MetadataOutput output = MetadataOutput.ofPart(sink, 0)) {
+      InodeWriter inodes = new InodeWriter(plan, spool, deviceOfBlob, output);
+      inodes.writeInodes(true);
+      inodes.writeShared();
+      output.padTo(plan.metaboxBytes());
+      Sha256 unused = output.finish();
+    }
+  }
+
   private Sha256 write() throws IOException {
     try {
       writeHead();
-      if (!plan.frame().isSingle()) {
-        writeInodes();
-        return output.finish();
+      if (plan.frame().isSingle()) {
+        output.padTo(plan.frame().dataBlock() << block.bits());
+        continueAt(plan.frame().dataEndBytes());
       }
-      output.padTo(plan.frame().dataBlock() << block.bits());
-      Sha256 head = output.finish();
-      output.close();
-      output = new MetadataOutput(file, block, plan.frame().dataEndBytes());
-      writeInodes();
-      return both(head, output.finish());
+      if (plan.hasMetabox()) {
+        inodes().writeFlat();
+        continueAt(plan.frame().inodesAt());
+        inodes().writeInodes(false);
+      } else {
+        InodeWriter inodes = inodes();
+        inodes.writeInodes(false);
+        inodes.writeShared();
+        inodes.writeFlat();
+      }
+      output.padTo(plan.blocks() << block.bits());
+      return finish();
     } finally {
       output.close();
     }
   }
 
+  private InodeWriter inodes() {
+    return new InodeWriter(plan, spool, deviceOfBlob, output);
+  }
+
+  /** Leaves out what is there already, up to {@code positionBytes}. */
+  private void continueAt(long positionBytes) throws IOException {
+    before = finish();
+    output.close();
+    output = MetadataOutput.ofPart(sink, positionBytes);
+  }
+
+  private Sha256 finish() throws IOException {
+    Sha256 last = output.finish();
+    return before == null ? last : both(before, last);
+  }
+
   private void writeHead() throws IOException {
     output.padTo(Superblock.POSITION_BYTES);
-    writeSuperblock(output.next(Superblock.SIZE_BYTES));
+    writeSuperblock(output.next(Frame.superblockBytes(plan.encoding())));
     write(plan.encoding().configs());
     write(ImagePlan.headPrefixes(plan.tree(), plan.encoding()));
     if (!plan.devices().isEmpty()) {
@@ -131,21 +166,6 @@ final class ImageWriter {
     MemorySegment.copy(bytes, 0, dst, ValueLayout.JAVA_BYTE, 0, bytes.length);
   }
 
-  private void writeInodes() throws IOException {
-    for (Node node : plan.byNid()) {
-      writeNode(node);
-    }
-    output.padTo(plan.sharedXattrsAt());
-    for (XattrTable.Entry xattr : plan.tree().xattrs().shared()) {
-      xattr.write(output.next(xattr.sizeBytes()), 0, spool);
-    }
-    for (Node node : plan.flat()) {
-      output.padTo(node.startBlock << block.bits());
-      writeBlocks(node);
-    }
-    output.padTo(plan.blocks() << block.bits());
-  }
-
   /**
    *
    *
@@ -153,9 +173,10 @@ final class ImageWriter {
    * <caption>superblock, at byte 1024, little endian; what is not listed is 0</caption>
    * <tr><th>offset</th><th>width</th><th>field</th></tr>
    * <tr><td>0</td><td>4</td><td>magic</td></tr>
-   * <tr><td>4</td><td>4</td><td>checksum, see {@link BootstrapOutput}</td></tr>
+   * <tr><td>4</td><td>4</td><td>checksum, see {@link MetadataOutput}</td></tr>
    * <tr><td>8</td><td>4</td><td>compatible features</td></tr>
    * <tr><td>12</td><td>1</td><td>block size, as a power of two</td></tr>
+   * <tr><td>13</td><td>1</td><td>how many times 16 bytes it has after the first 128</td></tr>
    * <tr><td>14</td><td>2</td><td>nid of the root, or bits 32 to 47 of the count of blocks</td></tr>
    * <tr><td>16</td><td>8</td><td>count of inodes</td></tr>
    * <tr><td>24</td><td>8</td><td>what the times of compact inodes count from, in seconds</td></tr>
@@ -176,6 +197,7 @@ final class ImageWriter {
    * <tr><td>108</td><td>4</td><td>with 48-bit addresses: time of the image, from the epoch</td></tr>
    * <tr><td>112</td><td>8</td><td>and the nid of the root, if the short field has no room for it or
    * for the count of blocks</td></tr>
+   * <tr><td>128</td><td>8</td><td>with a metabox: the nid of its inode</td></tr>
    * </table>
    */
   private void writeSuperblock(MemorySegment dst) {
@@ -183,6 +205,8 @@ final class ImageWriter {
     LittleEndian.put32(dst, 0, Superblock.MAGIC);
     LittleEndian.put32(dst, 8, compatibleFeatures(plan));
     LittleEndian.put8(dst, 12, block.bits());
+    LittleEndian.put8(
+        dst, 13, (int) (dst.byteSize() - Superblock.SIZE_BYTES) / Superblock.EXTENSION_BYTES);
     LittleEndian.put64(dst, 16, plan.byNid().size());
     LittleEndian.put64(dst, 24, plan.epochSeconds());
     LittleEndian.put32(dst, 32, plan.epochNanos());
@@ -204,6 +228,9 @@ final class ImageWriter {
       LittleEndian.put32(dst, 108, plan.buildSeconds() - plan.epochSeconds() & MAX_32);
     }
     writeRoot(dst, plan.tree().root().nid);
+    if (plan.metabox() != null) {
+      LittleEndian.put64(dst, 128, plan.metabox().nid);
+    }
     writePrefixFields(dst);
   }
 
@@ -221,7 +248,7 @@ final class ImageWriter {
     LongPrefixes prefixes = plan.tree().xattrs().prefixes();
     LittleEndian.put8(dst, 91, prefixes.count());
     if (hasHeadPrefixes(plan)) {
-      long at = Frame.configsAt() + plan.encoding().configs().length;
+      long at = Frame.configsAt(plan.encoding()) + plan.encoding().configs().length;
       LittleEndian.put32(dst, 92, at / 4);
     }
     LittleEndian.put8(dst, 105, prefixes.hasDigests() ? prefixes.digestPlace() : 0);
@@ -237,6 +264,7 @@ final class ImageWriter {
     return Feature.SB_CHKSUM.bit()
         | Feature.MTIME.bit()
         | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0)
+        | (plan.hasMetabox() ? Feature.SHARED_EA_IN_METABOX.bit() : 0)
         | (hasHeadPrefixes(plan) ? Feature.PLAIN_XATTR_PFX.bit() : 0)
         | (plan.tree().xattrs().prefixes().hasDigests() ? Feature.ISHARE_XATTRS.bit() : 0);
   }
@@ -270,196 +298,6 @@ final class ImageWriter {
       LittleEndian.put16(slot, 72, (int) (device.blocks() >>> 32));
       LittleEndian.put16(slot, 74, (int) (uniaddr >>> 32));
       uniaddr += device.blocks();
-    }
-  }
-
-  private void writeNode(Node node) throws IOException {
-    long position = plan.frame().position(node.nid);
-    output.padTo(position);
-    serial++;
-    if (node.isExtended) {
-      writeExtended(node, output.next(Inode.EXTENDED_BYTES));
-    } else {
-      writeCompact(node, output.next(Inode.COMPACT_BYTES));
-    }
-    int xattrBytes = node.xattrs.bodyBytes();
-    if (xattrBytes > 0) {
-      node.xattrs.write(output.next(xattrBytes), spool);
-    }
-    output.padTo(position + ImagePlan.mapOffset(node));
-    if (node.chunks != null) {
-      writeChunkIndexes(node.chunks);
-    } else if (node.clusters != null) {
-      writeClusterIndex(node, node.clusters);
-    }
-    writeInline(node);
-  }
-
-  private void writeClusterIndex(Node node, Clusters clusters) throws IOException {
-    int length = Math.toIntExact(plan.mapBytes(node));
-    FileIndex index = FileIndex.of(node, clusters, plan.encoding());
-    if (length <= MAX_AT_ONCE) {
-      index.write(output.next(length), ImagePlan.mapOffset(node));
-      return;
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment all = arena.allocate(length);
-      index.write(all, ImagePlan.mapOffset(node));
-      for (int done = 0; done < length; ) {
-        int step = Math.min(MAX_AT_ONCE, length - done);
-        MemorySegment.copy(all, done, output.next(step), 0, step);
-        done += step;
-      }
-    }
-  }
-
-  /**
-   *
-   *
-   * <table>
-   * <caption>compact inode, little endian</caption>
-   * <tr><th>offset</th><th>width</th><th>field</th></tr>
-   * <tr><td>0</td><td>2</td><td>format: bit 0 extended, bits 1 to 3 layout, bit 4 of a directory: no
-   * entry for itself</td></tr>
-   * <tr><td>2</td><td>2</td><td>xattr icount</td></tr>
-   * <tr><td>4</td><td>2</td><td>mode</td></tr>
-   * <tr><td>6</td><td>2</td><td>nlink</td></tr>
-   * <tr><td>8</td><td>4</td><td>size</td></tr>
-   * <tr><td>12</td><td>4</td><td>mtime, from the epoch</td></tr>
-   * <tr><td>16</td><td>4</td><td>start block, device number or chunk format</td></tr>
-   * <tr><td>20</td><td>4</td><td>serial number</td></tr>
-   * <tr><td>24</td><td>2</td><td>uid</td></tr>
-   * <tr><td>26</td><td>2</td><td>gid</td></tr>
-   * </table>
-   */
-  private void writeCompact(Node node, MemorySegment dst) {
-    FileStat stat = node.stat();
-    writeCommon(node, dst);
-    LittleEndian.put16(dst, 6, node.nlink);
-    LittleEndian.put32(dst, 8, node.sizeBytes());
-    LittleEndian.put32(dst, 12, plan.mtimeSeconds(node) - plan.epochSeconds());
-    LittleEndian.put16(dst, 24, (int) stat.uid());
-    LittleEndian.put16(dst, 26, (int) stat.gid());
-  }
-
-  /**
-   *
-   *
-   * <table>
-   * <caption>extended inode, little endian; the first fields are those of the compact one</caption>
-   * <tr><th>offset</th><th>width</th><th>field</th></tr>
-   * <tr><td>6</td><td>2</td><td>with 48-bit addresses: bits 32 to 47 of the start block</td></tr>
-   * <tr><td>8</td><td>8</td><td>size</td></tr>
-   * <tr><td>16</td><td>4</td><td>start block, device number or chunk format</td></tr>
-   * <tr><td>20</td><td>4</td><td>serial number</td></tr>
-   * <tr><td>24</td><td>4</td><td>uid</td></tr>
-   * <tr><td>28</td><td>4</td><td>gid</td></tr>
-   * <tr><td>32</td><td>8</td><td>mtime in seconds</td></tr>
-   * <tr><td>40</td><td>4</td><td>nanoseconds of the mtime</td></tr>
-   * <tr><td>44</td><td>4</td><td>nlink</td></tr>
-   * </table>
-   */
-  private void writeExtended(Node node, MemorySegment dst) {
-    FileStat stat = node.stat();
-    writeCommon(node, dst);
-    if (plan.encoding().wide()) {
-      LittleEndian.put16(dst, 6, (int) (union(node) >>> 32));
-    }
-    LittleEndian.put64(dst, 8, node.sizeBytes());
-    LittleEndian.put32(dst, 24, stat.uid());
-    LittleEndian.put32(dst, 28, stat.gid());
-    LittleEndian.put64(dst, 32, plan.mtimeSeconds(node));
-    LittleEndian.put32(dst, 40, plan.mtimeNanos(node));
-    LittleEndian.put32(dst, 44, node.nlink);
-  }
-
-  private void writeCommon(Node node, MemorySegment dst) {
-    boolean omitsDot = plan.encoding().omitsDots() && node instanceof Node.Directory;
-    LittleEndian.put16(
-        dst, 0, (node.isExtended ? 1 : 0) | node.layout.number << 1 | (omitsDot ? OMITS_DOT : 0));
-    LittleEndian.put16(dst, 2, node.xattrs.icount());
-    LittleEndian.put16(dst, 4, node.stat().mode());
-    LittleEndian.put32(dst, 16, union(node) & MAX_32);
-    LittleEndian.put32(dst, 20, serial);
-  }
-
-  private long union(Node node) {
-    if (node.stat().isDevice()) {
-      return node.stat().rdev();
-    }
-    if (node.chunks != null) {
-      return node.chunks.chunkBits() - (long) block.bits()
-          | DataLayout.ChunkBased.INDEXES
-          | (plan.encoding().wide() ? DataLayout.ChunkBased.WIDE_ADDRESSES : 0);
-    }
-    if (node.clusters != null) {
-      return block.count(node.clusters.storedBytes());
-    }
-    if (node.startBlock != Node.NOWHERE) {
-      return node.startBlock;
-    }
-    return node.stat().isRegular() && node.sizeBytes() == 0 ? NO_BLOCK : 0;
-  }
-
-  /**
-   * A chunk index: with 48-bit addresses their upper bits u16, device u16, block u32. A hole has a
-   * block of all ones.
-   */
-  private void writeChunkIndexes(ChunkMap chunks) throws IOException {
-    for (int first = 0; first < chunks.count(); first += INDEXES_AT_ONCE) {
-      int count = Math.min(chunks.count() - first, INDEXES_AT_ONCE);
-      MemorySegment dst = output.next(count * DataLayout.ChunkBased.INDEX_BYTES);
-      for (int i = 0; i < count; i++) {
-        long at = (long) i * DataLayout.ChunkBased.INDEX_BYTES;
-        long address = chunks.address(first + i);
-        boolean isHole = address == ChunkMap.HOLE;
-        long start = isHole ? NO_BLOCK : ChunkMap.block(address);
-        if (plan.encoding().wide()) {
-          LittleEndian.put16(dst, at, (int) (start >>> 32));
-        }
-        LittleEndian.put16(dst, at + 2, isHole ? 0 : deviceOfBlob[ChunkMap.blob(address)]);
-        LittleEndian.put32(dst, at + 4, start & MAX_32);
-      }
-    }
-  }
-
-  private void writeInline(Node node) throws IOException {
-    int length = plan.inlineBytes(node);
-    if (length == 0) {
-      return;
-    }
-    MemorySegment dst = output.next(length);
-    if (node instanceof Node.Directory directory) {
-      DirectoryBlocks blocks = plan.blocks(directory);
-      blocks.write(blocks.count() - 1, dst);
-    } else if (spool != null) {
-      spool.read(inlineAt(node), length, dst, 0);
-    }
-  }
-
-  private long inlineAt(Node node) {
-    if (node.clusters != null) {
-      return node.clusters.inlineAt();
-    }
-    // All of a link is in the spool; of a file only what is inline.
-    return node instanceof Node.Link
-        ? node.spooledAt + node.sizeBytes() - plan.inlineBytes(node)
-        : node.spooledAt;
-  }
-
-  /** The blocks of a directory or link, but for what is inline. */
-  private void writeBlocks(Node node) throws IOException {
-    if (node instanceof Node.Directory directory) {
-      DirectoryBlocks blocks = plan.blocks(directory);
-      for (int i = 0; i < plan.flatBlocks(node); i++) {
-        blocks.write(i, output.next(block.bytes()));
-      }
-    } else {
-      int length = (int) node.sizeBytes() - plan.inlineBytes(node);
-      MemorySegment dst = output.next(length);
-      if (spool != null) {
-        spool.read(node.spooledAt, length, dst, 0);
-      }
     }
   }
 }

@@ -20,19 +20,36 @@ final class MetadataOutput implements Closeable {
   private static final int BUFFER_BYTES = 1 << 20;
   private static final int CHECKSUM_AT = Superblock.POSITION_BYTES + 4;
 
-  private final @Nullable OutputFile file;
+  /** Takes the bytes, each after those before it. */
+  interface Sink {
+    void write(long positionBytes, MemorySegment bytes) throws IOException;
+  }
+
+  private final @Nullable Sink sink;
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment buffer = arena.allocate(BUFFER_BYTES, 64);
   private final MessageDigest digest = Sha256.newDigest();
-  private final BlockSize block;
+
+  /** The size of blocks, if a superblock is among the bytes. */
+  private final @Nullable BlockSize block;
+
   private long flushed;
   private int used;
 
-  /** Writes to {@code file} from byte {@code startBytes} on, or only hashes. */
-  MetadataOutput(@Nullable OutputFile file, BlockSize block, long startBytes) {
-    this.file = file;
+  private MetadataOutput(@Nullable Sink sink, @Nullable BlockSize block, long startBytes) {
+    this.sink = sink;
     this.block = block;
     this.flushed = startBytes;
+  }
+
+  /** For the beginning of an image; without a sink it only hashes. */
+  static MetadataOutput ofHead(@Nullable Sink sink, BlockSize block) {
+    return new MetadataOutput(sink, block, 0);
+  }
+
+  /** For what begins at {@code startBytes}, and has no superblock. */
+  static MetadataOutput ofPart(@Nullable Sink sink, long startBytes) {
+    return new MetadataOutput(sink, null, startBytes);
   }
 
   long positionBytes() {
@@ -64,19 +81,19 @@ final class MetadataOutput implements Closeable {
   private void flush() throws IOException {
     Waiting.checkInterrupt();
     MemorySegment bytes = buffer.asSlice(0, used);
-    if (flushed == 0) {
-      LittleEndian.put32(bytes, CHECKSUM_AT, checksum(bytes));
+    if (block != null && flushed == 0) {
+      LittleEndian.put32(bytes, CHECKSUM_AT, checksum(bytes, block));
     }
     Sha256.update(digest, bytes);
-    if (file != null) {
-      file.write(flushed, bytes);
+    if (sink != null) {
+      sink.write(flushed, bytes);
     }
     flushed += used;
     used = 0;
   }
 
   /** CRC-32C without the final inversion, from the superblock to the end of its block. */
-  private long checksum(MemorySegment bytes) {
+  private static long checksum(MemorySegment bytes, BlockSize block) {
     CRC32C crc = new CRC32C();
     long start = Superblock.POSITION_BYTES;
     // Of blocks that end before the superblock begins, one block.

@@ -81,7 +81,7 @@ class Node {
     return stat().isRegular() ? stat().sizeBytes() : 0;
   }
 
-  /** The packed inode, whose data grows while an image is built. */
+  /** The packed inode, or that of the metabox, whose data grows while an image is built. */
   static final class Packed extends Node {
     long sizeBytes;
 

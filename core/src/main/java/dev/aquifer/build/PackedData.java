@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The data of the packed inode: ends of files, and whole files, one after the other, equal ones
- * once; and directories. A temporary file until it is encoded. Appended to by one thread, then read
- * by many.
+ * once; and directories. Or that of the metabox: inodes. A temporary file until it is encoded.
+ * Appended to by one thread, then read by many.
  */
 final class PackedData implements Batch.Source, Closeable {
   private static final int REGULAR = 0100644;
@@ -40,7 +40,7 @@ final class PackedData implements Batch.Source, Closeable {
   /**
    * Takes a new file, which goes when this is closed.
    *
-   * @param like the packed inode gets the owner and times of this one
+   * @param like the inode gets the owner and times of this one
    * @param first what the data begins with
    */
   static PackedData create(OutputFile file, Node like, byte[] first) throws IOException {
@@ -72,7 +72,7 @@ final class PackedData implements Batch.Source, Closeable {
     return at;
   }
 
-  /** The packed inode; its data is placed by who encodes it. */
+  /** The inode; its data is placed by who encodes it. */
   Node.Packed node() {
     return node;
   }

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -141,8 +142,7 @@ public final class SingleImage {
       long dataNanos = System.nanoTime();
       try (PackedData packed =
           encoding.hasPacked()
-              ? PackedData.create(
-                  target.scratch("packed"), tree.root(), tree.xattrs().prefixes().records())
+              ? PackedData.create(target.scratch("packed"), tree.root(), packedPrefixes(tree))
               : null) {
         Data data = encoding.chunkBits() > 0 ? chunk(tree, spool) : encode(tree, spool, packed);
         long metadataNanos = System.nanoTime();
@@ -199,6 +199,10 @@ public final class SingleImage {
       List<Device> devices,
       @Nullable Node packedNode,
       Sha256 digest) {}
+
+  private byte[] packedPrefixes(Tree tree) {
+    return encoding.packsPrefixes() ? tree.xattrs().prefixes().records() : new byte[0];
+  }
 
   private Frame frame(Tree tree, int devices, long dataBlocks) {
     int prefixBytes = ImagePlan.headPrefixes(tree, encoding).length;
@@ -292,11 +296,43 @@ public final class SingleImage {
             ? IntStream.rangeClosed(0, elsewhere.devices().size()).toArray()
             : new int[] {1};
     Sha256 all = ImageWriter.both(data, spool.finish());
+    if (plan.hasMetabox()) {
+      all = ImageWriter.both(all, addMetabox(plan, spool, deviceOfBlob));
+    }
     Sha256 unused =
         ImageWriter.write(
             plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
     try (ByteSource written = target.file().open()) {
       ImageChecker.check(plan, spool, deviceOfBlob, written);
+    }
+  }
+
+  /** Writes the metabox behind all else that was planned; returns a digest of it. */
+  private Sha256 addMetabox(ImagePlan plan, Spool spool, int[] deviceOfBlob) throws IOException {
+    try (PackedData metabox =
+        PackedData.create(target.scratch("metabox"), plan.tree().root(), new byte[0])) {
+      ImageWriter.writeMetabox(plan, spool, deviceOfBlob, metabox);
+      WorkerPool pool = WorkerPool.start(options.threads());
+      Arena arena = Arena.ofShared();
+      Encoder encoder =
+          new Encoder(
+              source,
+              spool,
+              encoding.ofMetabox(),
+              pool.executor(),
+              options.threads(),
+              arena,
+              target.file(),
+              plan.blocks(),
+              metabox);
+      try {
+        plan.placeMetabox(Objects.requireNonNull(encoder.runPacked()), encoder.endBlock());
+        return encoder.digest();
+      } finally {
+        pool.end();
+        encoder.close();
+        arena.close();
+      }
     }
   }
 }

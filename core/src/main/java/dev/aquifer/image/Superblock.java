@@ -109,11 +109,15 @@ public record Superblock(
   /** Its size without extensions. */
   public static final int SIZE_BYTES = 128;
 
+  /** Its size with METABOX. */
+  public static final int SIZE_WITH_METABOX_BYTES = 144;
+
+  /** It grows by so many bytes. */
+  public static final int EXTENSION_BYTES = 16;
+
   /** Its first four bytes. */
   public static final long MAGIC = 0xe0f5e1e2L;
 
-  private static final int EXTENSION_BYTES = 16;
-  private static final int SIZE_WITH_METABOX_BYTES = 144;
   private static final int MIN_BLOCK_BITS = 9;
   private static final int MAX_BLOCK_BITS = 16;
   private static final int VOLUME_NAME_BYTES = 16;

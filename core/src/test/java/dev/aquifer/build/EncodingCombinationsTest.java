@@ -36,7 +36,7 @@ public final class EncodingCombinationsTest {
   public static Encoding encoding(Random random, int maxBlockBits) {
     int bits = random.nextInt(BlockSize.MIN_BITS, maxBlockBits + 1);
     if (random.nextInt(8) == 0) {
-      Encoding plain = withForms(random, Encoding.plain().withBlockBits(bits));
+      Encoding plain = withMetabox(random, withForms(random, Encoding.plain().withBlockBits(bits)));
       return random.nextBoolean() ? plain : plain.withChunkBits(bits + random.nextInt(8));
     }
     String[] names = random.nextInt(4) == 0 ? SLOW : FAST;
@@ -67,7 +67,18 @@ public final class EncodingCombinationsTest {
     for (int i = random.nextInt(3) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
       encoding = encoding.withRule(rule(random, bits, encoding.wide()));
     }
-    return encoding;
+    return withMetabox(random, encoding);
+  }
+
+  private static Encoding withMetabox(Random random, Encoding encoding) {
+    if (!encoding.wide() || random.nextBoolean()) {
+      return encoding;
+    }
+    int bits = encoding.blockBits();
+    int clusterBits = random.nextInt(bits, Math.min(MAX_CLUSTER_BITS, bits + 8));
+    Compression other = Compression.parse(FAST[random.nextInt(FAST.length)]);
+    Compression compression = random.nextBoolean() ? encoding.compression() : other;
+    return encoding.withMetabox(new Metabox(compression, 1 << clusterBits));
   }
 
   private static Encoding withForms(Random random, Encoding encoding) {

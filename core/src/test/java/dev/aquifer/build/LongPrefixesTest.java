@@ -44,6 +44,8 @@ class LongPrefixesTest {
         Encoding.plain().withBlockBits(9),
         Encoding.compressed(Compression.parse("zstd")),
         lz4.withFragments(Encoding.Fragments.TAILS),
+        lz4.withMetabox(new Metabox(lz4.compression(), 4096)),
+        lz4.withFragments(Encoding.Fragments.TAILS).withMetabox(new Metabox(null, 4096)),
         lz4.withBlockBits(10).withFragments(Encoding.Fragments.ALL));
   }
 
@@ -67,7 +69,7 @@ class LongPrefixesTest {
       assertThat(TreeDigest.of(ImageTree.of(image))).isEqualTo(TreeDigest.of(tree));
       assertThat(image.superblock().xattrPrefixes()).isEqualTo(2);
       assertThat(image.superblock().has(Feature.PLAIN_XATTR_PFX))
-          .isEqualTo(encoding.fragments() == Encoding.Fragments.NONE);
+          .isEqualTo(encoding.fragments() == Encoding.Fragments.NONE || encoding.metabox() != null);
     }
   }
 

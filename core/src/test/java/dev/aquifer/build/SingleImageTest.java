@@ -60,6 +60,7 @@ public final class SingleImageTest {
     addWide(all);
     addForms(all);
     addCompressedDirectories(all);
+    addMetaboxes(all);
     return all.stream();
   }
 
@@ -93,6 +94,25 @@ public final class SingleImageTest {
     all.add(lz4.withBlockBits(9).withWide(true).withoutDots(true));
     all.add(lz4.withInlineTails(true).withFragments(Encoding.Fragments.TAILS));
     all.add(zstd().withCompressedDirectories(true).withClusterBytes(64 << 10).withWide(true));
+  }
+
+  /** Compressed metadata: as files are, otherwise, or not at all. */
+  private static void addMetaboxes(List<Encoding> all) {
+    Encoding lz4 = Encoding.compressed(Compression.parse("lz4"));
+    Metabox none = new Metabox(null, 4096);
+    Metabox same = new Metabox(lz4.compression(), 4096);
+    Metabox large = new Metabox(Compression.parse("zstd"), 64 << 10);
+    all.add(Encoding.plain().withMetabox(none));
+    all.add(Encoding.plain().withBlockBits(9).withMetabox(none).withoutDots(true));
+    all.add(Encoding.plain().withMetabox(same));
+    all.add(Encoding.plain().withChunkBits(13).withMetabox(large));
+    all.add(lz4.withMetabox(same));
+    all.add(lz4.withMetabox(large).withFragments(Encoding.Fragments.TAILS));
+    all.add(lz4.withClusterBytes(64 << 10).withMetabox(same).withDedupe(true));
+    all.add(lz4.withBlockBits(9).withMetabox(new Metabox(Compression.parse("lzma,level=1"), 1536)));
+    all.add(lz4.withBlockBits(14).withMetabox(large).withInodes(Encoding.Inodes.EXTENDED));
+    all.add(zstd().withMetabox(new Metabox(Compression.parse("deflate"), 16 << 10)));
+    all.add(zstd().withMetabox(large).withCompressedDirectories(true).withoutDots(true));
   }
 
   /** Indexes and inodes in other forms than the shortest. */
@@ -205,6 +225,7 @@ public final class SingleImageTest {
     return Stream.of(
         Encoding.plain(),
         Encoding.compressed(Compression.parse("lz4")),
+        zstd.withMetabox(new Metabox(zstd.compression(), 8 << 10)),
         zstd.withFragments(Encoding.Fragments.TAILS),
         zstd.withInlineTails(true).withDedupe(true));
   }
@@ -319,8 +340,9 @@ public final class SingleImageTest {
   @Test
   void addressesBeyond32Bits() throws Exception {
     Encoding plain = Encoding.plain();
+    Encoding inMetabox = zstd().withMetabox(new Metabox(zstd().compression(), 8 << 10));
     for (Encoding encoding :
-        List.of(plain, plain.withChunkBits(12), zstd(), zstd().withDedupe(true))) {
+        List.of(plain, plain.withChunkBits(12), zstd(), zstd().withDedupe(true), inMetabox)) {
       MemoryTree tree = files(6);
       Path image = temp.resolve("image");
       buildFar(tree, image, encoding.withBlockBits(9).withWide(true));
@@ -387,6 +409,39 @@ public final class SingleImageTest {
       assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
     }
     assertThat(Files.size(narrow) - Files.size(wide)).isBetween(28_000L, 36_000L);
+  }
+
+  /** Inodes with attributes that all have, that two have, and that one has. */
+  public static MemoryTree manyAttributes(int files) {
+    MemoryTree tree = new MemoryTree();
+    for (int i = 0; i < files; i++) {
+      tree.file("f" + i, new byte[i % 50])
+          .xattr("security.all", "the same")
+          .xattr("user.pair", "x".repeat(50) + i / 2)
+          .xattr("user.own", "y" + i);
+    }
+    return tree;
+  }
+
+  @Test
+  void compressedMetadataIsSmaller() throws Exception {
+    MemoryTree tree = manyAttributes(5000);
+    Encoding plain = Encoding.plain().withWide(true);
+    long metadata = build(tree, plain);
+    assertThat(build(tree, plain.withMetabox(new Metabox(null, 4096))))
+        .isBetween(metadata - 8192, metadata + 8192);
+    assertThat(build(tree, plain.withMetabox(new Metabox(Compression.parse("zstd"), 64 << 10))))
+        .isLessThan(metadata / 2);
+  }
+
+  @Test
+  void compressedMetadataNeedsWideAddresses() {
+    Encoding encoding = Encoding.plain().withMetabox(new Metabox(null, 4096));
+    org.assertj.core.api.Assertions.assertThatThrownBy(() -> encoding.withWide(false))
+        .hasMessage("compressed metadata: expected 48bit with it");
+    org.assertj.core.api.Assertions.assertThatThrownBy(
+            () -> Encoding.plain().withMetabox(new Metabox(null, 1000)))
+        .hasMessageStartingWith("physical clusters of 1000 bytes: expected whole blocks");
   }
 
   @Test

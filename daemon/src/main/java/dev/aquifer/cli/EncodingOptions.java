@@ -1,6 +1,7 @@
 package dev.aquifer.cli;
 
 import dev.aquifer.build.Encoding;
+import dev.aquifer.build.Metabox;
 import dev.aquifer.codec.Compression;
 import dev.aquifer.input.CompressHints;
 import java.io.IOException;
@@ -69,12 +70,31 @@ final class EncodingOptions {
   @Nullable Integer maxExtentBytes;
 
   @Option(
-      names = {"--zD", "--zD=1"},
-      description = "Compress directories, too, together with fragments. --zD=0 takes it back.")
-  boolean compressedDirectories;
+      names = "--zD",
+      paramLabel = "0|1",
+      arity = "0..1",
+      fallbackValue = "1",
+      preprocessor = AttachedOnly.class,
+      description =
+          "Compress directories, too, together with fragments; --zD=0 leaves them as they are.")
+  int compressedDirectories;
 
-  @Option(names = "--zD=0", hidden = true, description = "Leave directories as they are.")
-  boolean plainDirectories;
+  @Option(
+      names = "-m",
+      paramLabel = "BYTES[:ALGORITHM]",
+      description =
+          "Compress inodes and what lies behind them, in clusters of up to so many bytes, as files, or by another algorithm, or by that of -z with a number, from 0 on. With 48bit. Linux 6.17.")
+  @Nullable String metabox;
+
+  @Option(
+      names = "--MZ",
+      paramLabel = "0|i|id",
+      arity = "0..1",
+      fallbackValue = "id",
+      preprocessor = AttachedOnly.class,
+      description =
+          "Keep inodes (i) and directories (d) apart from data. Taken for mkfs.erofs: here they always are, whatever this says.")
+  @Nullable String metadataZone;
 
   @Option(
       names = "--compress-hints",
@@ -105,6 +125,8 @@ final class EncodingOptions {
         || blockBytes != null
         || maxExtentBytes != null
         || compressesDirectories()
+        || metabox != null
+        || metadataZone != null
         || hints != null
         || chunkBytes != null
         || blob != null
@@ -118,6 +140,7 @@ final class EncodingOptions {
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || maxExtentBytes != null
         || compressesDirectories()
+        || metabox != null
         || hints != null
         || chunkBytes != null
         || blob != null
@@ -125,7 +148,7 @@ final class EncodingOptions {
   }
 
   private boolean compressesDirectories() {
-    return compressedDirectories && !plainDirectories;
+    return compressedDirectories != 0;
   }
 
   /**
@@ -149,11 +172,21 @@ final class EncodingOptions {
     if (maxExtentBytes != null) {
       encoding = encoding.withMaxExtentBytes(maxExtentBytes);
     }
+    if (compressedDirectories < 0 || compressedDirectories > 1) {
+      throw new IllegalArgumentException(
+          "--zD=%d: expected 0 or 1".formatted(compressedDirectories));
+    }
     encoding = encoding.withCompressedDirectories(compressesDirectories());
     for (String names : extended) {
       for (String name : names.split(",", -1)) {
         encoding = with(encoding, name);
       }
+    }
+    if (metadataZone != null && !metadataZone.matches("0|i|id|di")) {
+      throw new IllegalArgumentException("--MZ=%s: expected 0, i, or id".formatted(metadataZone));
+    }
+    if (metabox != null) {
+      encoding = encoding.withMetabox(metabox(metabox, compressions));
     }
     if (chunkBytes != null) {
       encoding =
@@ -180,6 +213,30 @@ final class EncodingOptions {
       }
     }
     return compressions;
+  }
+
+  private static Metabox metabox(String text, List<Compression> compressions) {
+    int colon = text.indexOf(':');
+    String bytes = colon < 0 ? text : text.substring(0, colon);
+    if (!bytes.matches("[0-9]{1,9}")) {
+      throw new IllegalArgumentException(
+          "-m %s: expected bytes, and after a colon an algorithm or its number".formatted(text));
+    }
+    int clusterBytes = Integer.parseInt(bytes);
+    if (colon < 0) {
+      return new Metabox(compressions.isEmpty() ? null : compressions.getFirst(), clusterBytes);
+    }
+    String algorithm = text.substring(colon + 1);
+    if (!algorithm.matches("[0-9]{1,9}")) {
+      return new Metabox(Compression.parse(algorithm), clusterBytes);
+    }
+    int number = Integer.parseInt(algorithm);
+    if (number >= compressions.size()) {
+      throw new IllegalArgumentException(
+          "-m %s: expected a number below %d: so many algorithms are in -z"
+              .formatted(text, compressions.size()));
+    }
+    return new Metabox(compressions.get(number), clusterBytes);
   }
 
   private static int blockBits(int bytes) {

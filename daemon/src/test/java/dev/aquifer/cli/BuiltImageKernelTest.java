@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.MemoryTree;
+import dev.aquifer.build.Metabox;
 import dev.aquifer.build.SingleImageTest;
 import dev.aquifer.build.TreeDigest;
 import dev.aquifer.codec.Compression;
@@ -46,6 +47,29 @@ class BuiltImageKernelTest {
     MemoryTree tree = tree();
     Encoding zstd = Encoding.compressed(Compression.parse("zstd"));
     SingleImageTest.buildFar(tree, image, zstd.withBlockBits(9).withWide(true).withDedupe(true));
+    isShown(tree, image);
+  }
+
+  @Test
+  void showsCompressedMetadataBeyond32Bits() throws Exception {
+    Path image = temp.resolve("image");
+    MemoryTree tree = tree();
+    Encoding zstd = Encoding.compressed(Compression.parse("zstd"));
+    Encoding inMetabox = zstd.withMetabox(new Metabox(zstd.compression(), 8 << 10));
+    SingleImageTest.buildFar(tree, image, inMetabox.withBlockBits(9));
+    isShown(tree, image);
+  }
+
+  /**
+   * Linux 6.18 takes a page of the metabox for one of shared attributes elsewhere if both have the
+   * same number.
+   */
+  @Test
+  void showsAllAttributesOfCompressedMetadata() throws Exception {
+    Path image = temp.resolve("image");
+    MemoryTree tree = SingleImageTest.manyAttributes(5000);
+    Metabox lz4 = new Metabox(Compression.parse("lz4"), 16 << 10);
+    ImageBuilder.defaults().encoding(Encoding.plain().withMetabox(lz4)).buildFile(tree, image);
     isShown(tree, image);
   }
 
