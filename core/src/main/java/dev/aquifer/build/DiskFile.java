@@ -124,7 +124,11 @@ final class DiskFile implements OutputFile {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    try {
+      endTrip();
+    } finally {
+      channel.close();
+    }
   }
 
   @Override

@@ -245,9 +245,6 @@ final class Encoder implements Closeable {
   }
 
   private void take(EncodeBatch batch) throws IOException {
-    while (continuesDevice(batch, nextByte >>> block.bits())) {
-      nextByte += block.bytes();
-    }
     digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
     MemorySegment stored = batch.stored();
     // What is stored from here on is yet to be written.
@@ -262,6 +259,9 @@ final class Encoder implements Closeable {
         long end = nextByte + (at - from);
         boolean isAligned = length > 0 && (startsBlock || batch.needsBlocks(piece));
         long position = isAligned ? block.roundUp(end) : end;
+        while (continuesDevice(batch, piece, position >>> block.bits())) {
+          position += block.bytes();
+        }
         if (position > end) {
           write(stored.asSlice(from, at - from));
           from = at;
@@ -297,25 +297,19 @@ final class Encoder implements Closeable {
   }
 
   /**
-   * Whether a chunk of {@code batch}, written from block {@code at} on, would get the block after
+   * Whether a piece, written from block {@code first} on, is a chunk that would get the block after
    * that of its neighbour on a device, or before. Linux joins reads of blocks that follow one
    * another by their numbers, and on block devices does not look whether the device is the same.
    */
-  private boolean continuesDevice(EncodeBatch batch, long at) {
-    long first = at;
-    for (int piece = 0; piece < batch.count(); piece++) {
-      long next = first + block.count(batch.storedBytes(piece));
-      ChunkMap chunks = batch.node(piece).chunks;
-      if (batch.kind(piece) == EncodeBatch.CHUNK && chunks != null) {
-        int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
-        long step = 1L << chunks.chunkBits() - block.bits();
-        if (isOnDevice(chunks, chunk - 1, first - step) || isOnDevice(chunks, chunk + 1, next)) {
-          return true;
-        }
-      }
-      first = next;
+  private boolean continuesDevice(EncodeBatch batch, int piece, long first) {
+    ChunkMap chunks = batch.node(piece).chunks;
+    if (batch.kind(piece) != EncodeBatch.CHUNK || chunks == null) {
+      return false;
     }
-    return false;
+    long next = first + block.count(batch.storedBytes(piece));
+    int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
+    long step = 1L << chunks.chunkBits() - block.bits();
+    return isOnDevice(chunks, chunk - 1, first - step) || isOnDevice(chunks, chunk + 1, next);
   }
 
   private static boolean isOnDevice(ChunkMap chunks, int chunk, long block) {

@@ -27,6 +27,9 @@ final class InodeDigests {
   private final XattrTable xattrs;
   private final Deque<Flight> inFlight = new ArrayDeque<>();
 
+  /** Nobody waits for digests any more: a large file's would take minutes. */
+  private volatile boolean isEnded;
+
   private InodeDigests(SourceTree source, XattrTable xattrs) {
     this.source = source;
     this.xattrs = xattrs;
@@ -55,6 +58,7 @@ final class InodeDigests {
         takeOldest();
       }
     } finally {
+      isEnded = true;
       pool.end();
     }
   }
@@ -71,7 +75,7 @@ final class InodeDigests {
     try (SourceFile file = source.open(node.entry);
         Arena arena = Arena.ofConfined()) {
       MemorySegment buffer = arena.allocate(Math.min(size, BUFFER_BYTES), 64);
-      for (long at = 0; at < size; at += buffer.byteSize()) {
+      for (long at = 0; at < size && !isEnded; at += buffer.byteSize()) {
         MemorySegment part = buffer.asSlice(0, Math.min(buffer.byteSize(), size - at));
         file.read(at, part);
         Sha256.update(digest, part);

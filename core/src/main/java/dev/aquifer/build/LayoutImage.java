@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 
 /**
@@ -55,7 +56,7 @@ final class LayoutImage {
 
   private BuildResult build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(OutputFile.createScratch(layout.scratch("spool")))) {
-      Tree read = TreeReader.read(source, spool, options, FileKey.of(layout.directory()));
+      Tree read = TreeReader.read(source, spool, options, Set.of(FileKey.of(layout.directory())));
       Tree tree = DataOrder.of(read, options.order(), source.name());
       InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();

@@ -125,9 +125,26 @@ final class NewFile implements ImageTarget {
     OutputFile.syncDirectory(output.resolveSibling(""));
   }
 
+  private Path replaced() {
+    return temporary.resolveSibling(temporary.getFileName() + ".old");
+  }
+
+  /** Keeps what {@link #commit} will replace, for {@link #retract}, until this is closed. */
+  void keepReplaced() {
+    try {
+      Files.createLink(replaced(), output);
+    } catch (IOException | UnsupportedOperationException e) {
+      // There is nothing, or the file system has no links.
+    }
+  }
+
   /** Removes the file after {@link #commit}, when what it belongs to can't be had. */
   void retract() throws IOException {
-    Files.deleteIfExists(output);
+    if (Files.exists(replaced(), LinkOption.NOFOLLOW_LINKS)) {
+      Files.move(replaced(), output, StandardCopyOption.ATOMIC_MOVE);
+    } else {
+      Files.deleteIfExists(output);
+    }
   }
 
   /** Unlike a renaming, a link does not replace a file that has appeared meanwhile. */
@@ -149,6 +166,10 @@ final class NewFile implements ImageTarget {
   /** Removes what was not committed, and the hidden name. */
   @Override
   public void close() throws IOException {
-    file.delete();
+    try {
+      file.delete();
+    } finally {
+      Files.deleteIfExists(replaced());
+    }
   }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -135,7 +136,7 @@ public final class SingleImage {
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
-      Tree read = TreeReader.read(source, spool, options, target.file().key());
+      Tree read = TreeReader.read(source, spool, options, outputs());
       Tree tree = DataOrder.of(read, options.order(), source.name());
       InodeDigests.add(source, tree, options.threads());
       place(tree);
@@ -166,11 +167,19 @@ public final class SingleImage {
     }
   }
 
+  private Set<FileKey> outputs() throws IOException {
+    FileKey image = target.file().key();
+    return blob == null ? Set.of(image) : Set.of(image, blob.file.file().key());
+  }
+
   private void commit() throws IOException {
     if (blob == null) {
       target.commit();
       return;
     }
+    // What takes long, or finds a disk full, comes before the first of both has its name.
+    target.file().sync();
+    blob.file.keepReplaced();
     blob.file.commit();
     try {
       target.commit();

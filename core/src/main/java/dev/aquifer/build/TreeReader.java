@@ -8,6 +8,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Reads a {@link SourceTree} into a sorted {@link Tree}; the data of regular files comes later. */
 final class TreeReader {
@@ -17,7 +18,7 @@ final class TreeReader {
   private final SourceTree source;
   private final Spool spool;
   private final boolean takesXattrs;
-  private final FileKey output;
+  private final Set<FileKey> outputs;
   private final XattrTable xattrs;
   private final List<Node> nodes = new ArrayList<>();
   private final Map<FileKey, Node> linked = new HashMap<>();
@@ -27,22 +28,22 @@ final class TreeReader {
   private long special;
   private long hardLinks;
 
-  private TreeReader(SourceTree source, Spool spool, BuildOptions options, FileKey output) {
+  private TreeReader(SourceTree source, Spool spool, BuildOptions options, Set<FileKey> outputs) {
     this.source = source;
     this.spool = spool;
     this.xattrs = new XattrTable(spool, options.longPrefixes());
     this.takesXattrs = options.xattrs();
-    this.output = output;
+    this.outputs = outputs;
   }
 
   /**
    * Reads everything but the data of regular files; targets of links go to {@code spool}.
    *
-   * @param output the directory that is being written, which must not be in the tree
+   * @param outputs what is being written, which must not be in the tree
    */
-  static Tree read(SourceTree source, Spool spool, BuildOptions options, FileKey output)
+  static Tree read(SourceTree source, Spool spool, BuildOptions options, Set<FileKey> outputs)
       throws IOException {
-    return new TreeReader(source, spool, options, output).read();
+    return new TreeReader(source, spool, options, outputs).read();
   }
 
   private Tree read() throws IOException {
@@ -90,7 +91,7 @@ final class TreeReader {
 
   private Node inode(Node.Directory parent, SourceEntry entry) throws IOException {
     FileKey key = FileKey.of(entry.stat());
-    if (key.equals(output)) {
+    if (outputs.contains(key)) {
       throw new IOException(
           "%s: the output lies in it, at %s: choose a place outside"
               .formatted(source.name(), entry));

@@ -7,6 +7,7 @@ import dev.aquifer.codec.Compression;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.testing.Requires;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -215,6 +216,30 @@ class CleanupTest {
       }
     } finally {
       run("umount", disk.toString());
+    }
+  }
+
+  @Test
+  void anImageThatCannotBeReplacedKeepsItsDevice() throws Exception {
+    Path out = temp.resolve("out");
+    Path blob = Files.writeString(temp.resolve("blob"), "old");
+    MemoryTree tree = new MemoryTree();
+    // Nothing takes the place of a directory.
+    tree.file("data", TestTrees.noise(1, 100_000)).onOpen =
+        () -> {
+          try {
+            Files.createDirectories(out.resolve("directory"));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    ImageBuilder builder =
+        ImageBuilder.defaults().force(true).encoding(Encoding.plain().withChunkBits(12));
+    assertThatThrownBy(() -> builder.buildFile(tree, out, blob, "blob"))
+        .hasMessageStartingWith(out + ": can't be written: ");
+    assertThat(blob).hasContent("old");
+    try (Stream<Path> entries = Files.list(temp)) {
+      assertThat(entries).containsExactlyInAnyOrder(out, blob);
     }
   }
 

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,7 +39,7 @@ class ImageCheckerTest {
       source.file("d/" + i, new byte[0]);
     }
     spool = Spool.create(OutputFile.create(temp.resolve("spool")));
-    tree = TreeReader.read(source, spool, BuildOptions.defaults(), new FileKey(0, 0));
+    tree = TreeReader.read(source, spool, BuildOptions.defaults(), Set.of());
     for (Node node : tree.nodes()) {
       switch (node.entry.toString()) {
         case "/chunked" -> {

@@ -2,6 +2,7 @@ package dev.aquifer.build;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.aquifer.codec.Compression;
 import dev.aquifer.image.Feature;
@@ -11,9 +12,11 @@ import dev.aquifer.image.Inode;
 import dev.aquifer.io.FileSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -144,6 +147,21 @@ class InodeDigestsTest {
     BUILDER.threads(1).buildFile(tree, one);
     BUILDER.threads(8).buildFile(tree, eight);
     assertThat(one).hasSameBinaryContentAs(eight);
+  }
+
+  @Test
+  void nobodyWaitsForThatOfALargeFileAfterAnInterrupt() throws Exception {
+    assertTimeoutPreemptively(
+        Duration.ofMinutes(1),
+        () -> {
+          Thread builder = Thread.currentThread();
+          MemoryTree tree = new MemoryTree();
+          tree.sparse("endless", 1L << 60).onOpen = builder::interrupt;
+          assertThatThrownBy(() -> BUILDER.buildFile(tree, temp.resolve("image")))
+              .isInstanceOf(InterruptedIOException.class);
+          assertThat(Thread.interrupted()).isTrue();
+        });
+    assertThat(temp).isEmptyDirectory();
   }
 
   @Test

@@ -100,4 +100,16 @@ class NioTreeTest {
         .hasMessageContaining("the output lies in it, at /d/e/.out.building-");
     assertThat(root.resolve("d/e")).isEmptyDirectory();
   }
+
+  @Test
+  void theDeviceOfTheOutputMustNotLieInTheTree() throws IOException {
+    Path root = tree();
+    NioTree tree = NioTree.open(root);
+    ImageBuilder builder = ImageBuilder.defaults().encoding(Encoding.plain().withChunkBits(12));
+    Path image = root.resolveSibling("image");
+    assertThatThrownBy(() -> builder.buildFile(tree, image, root.resolve("d/e/blob"), "blob"))
+        .hasMessageContaining("the output lies in it, at /d/e/.blob.building-");
+    assertThat(root.resolve("d/e")).isEmptyDirectory();
+    assertThat(image).doesNotExist();
+  }
 }
