@@ -37,6 +37,8 @@ class CompressedMetadataTest {
     for (int i = 0; i < 200; i++) {
       Files.writeString(tree.resolve("f" + i), "a file".repeat(i));
     }
+    // Does not lie inline, which would be in the metabox.
+    Files.writeString(tree.resolve("large"), "a file".repeat(10_000));
     List<Object> args = new ArrayList<>(List.of("build", tree, "-o", out()));
     args.addAll(List.of(options.split(" ")));
     assertThat(Program.run(args.toArray()).exitCode()).isZero();
@@ -45,7 +47,7 @@ class CompressedMetadataTest {
       assertThat(image.root().isInMetabox()).isTrue();
       assertThat(by(image.map(image.inode(image.superblock().metaboxNid()), 0)))
           .isEqualTo(algorithm);
-      Extent data = image.map(image.lookup("/f199"), 0);
+      Extent data = image.map(image.lookup("/large"), 0);
       assertThat(by(data)).isEqualTo(filesAreEncoded == 1 ? "LZ4" : "none");
     }
   }
@@ -59,7 +61,7 @@ class CompressedMetadataTest {
   void whatIsWrongIsTold() {
     tells("-m x: expected bytes, and after a colon an algorithm or its number", "-mx");
     tells("-m 4096:1: expected a number below 1", "-zlz4", "-m4096:1");
-    tells("unknown", "-m4096:nothing");
+    tells("compression nothing: expected lz4, lz4hc, lzma, deflate or zstd", "-m4096:nothing");
     tells("physical clusters of 5000 bytes: expected whole blocks of 4096 bytes", "-m5000");
     tells("legacy-compress and 48bit", "-zlz4", "-m4096", "-Elegacy-compress");
     tells("--MZ=d: expected 0, i, or id", "--MZ=d");
