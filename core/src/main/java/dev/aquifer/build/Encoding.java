@@ -67,9 +67,6 @@ public record Encoding(
   /** As much is read at once. */
   private static final int MAX_CHUNK_BITS = 26;
 
-  /** Data as it is, in blocks of 4 KiB. */
-  static final Encoding PLAIN = plain();
-
   /** What is compressed together with other files, as data of the packed inode. */
   public enum Fragments {
     /** Nothing. */
@@ -159,7 +156,7 @@ public record Encoding(
     }
   }
 
-  /** Data as it is. */
+  /** Data as it is, in blocks of 4 KiB. */
   public static Encoding plain() {
     return new Encoding(
         null,

@@ -102,8 +102,7 @@ public final class SingleImage {
     long start = System.nanoTime();
     try (MemoryTarget target = new MemoryTarget(tree.name(), maxBytes)) {
       Result unused =
-          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null)
-              .build(start);
+          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null).build(start);
       return target.file().open();
     }
   }
