@@ -98,17 +98,15 @@ public record Encoding(
         checkClusters(rule.compression(), rule.clusterBytes(), block, wide);
       }
     }
-    if (compression == null
-        && (clusterBytes > block.bytes()
-            || maxExtentBytes != 0
-            || inlineTails
-            || fragments != Fragments.NONE
-            || dedupe
-            || fullIndexes
-            || compressedDirectories
-            || !rules.isEmpty())) {
-      throw new IllegalArgumentException(
-          "larger clusters, a limit of extents, inline tails, fragments, dedupe, legacy-compress, zD and hints are of compressed data: expected a compression");
+    if (compression == null) {
+      checkIsNot("clusters of more than a block", clusterBytes > block.bytes());
+      checkIsNot("a limit of extents", maxExtentBytes != 0);
+      checkIsNot("ztailpacking", inlineTails);
+      checkIsNot("fragments", fragments != Fragments.NONE);
+      checkIsNot("dedupe", dedupe);
+      checkIsNot("legacy-compress", fullIndexes);
+      checkIsNot("zD", compressedDirectories);
+      checkIsNot("hints", !rules.isEmpty());
     }
     if (maxExtentBytes != 0
         && (maxExtentBytes < block.bytes() || maxExtentBytes > Compressor.MAX_DECODED_BYTES)) {
@@ -122,6 +120,13 @@ public record Encoding(
     }
     if (omitsDots && !wide) {
       throw new IllegalArgumentException("dot-omitted: expected 48bit with it");
+    }
+  }
+
+  private static void checkIsNot(String what, boolean isWanted) {
+    if (isWanted) {
+      throw new IllegalArgumentException(
+          what + ": of compressed data alone: expected a compression, such as -z lz4");
     }
   }
 

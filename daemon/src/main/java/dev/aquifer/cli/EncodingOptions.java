@@ -13,6 +13,7 @@ import picocli.CommandLine.Option;
 /** Options of {@code aquifer build} for an image in one file, in the words of mkfs.erofs. */
 final class EncodingOptions {
   private static final int TAR_BLOCK_BYTES = 512;
+  private static final int MAX_BLOCK_BYTES = 65_536;
 
   private static final List<String> NAMES =
       List.of(
@@ -69,12 +70,13 @@ final class EncodingOptions {
   @Nullable Integer maxExtentBytes;
 
   @Option(
-      names = {"--zD", "--zD=1"},
-      description = "Compress directories, too, together with fragments. --zD=0 takes it back.")
-  boolean compressedDirectories;
-
-  @Option(names = "--zD=0", hidden = true, description = "Leave directories as they are.")
-  boolean plainDirectories;
+      names = "--zD",
+      paramLabel = "0|1",
+      arity = "0..1",
+      fallbackValue = "1",
+      preprocessor = AttachedOnly.class,
+      description = "Compress directories, too, together with fragments; --zD=0: do not.")
+  @Nullable String compressedDirectories;
 
   @Option(
       names = "--compress-hints",
@@ -104,7 +106,7 @@ final class EncodingOptions {
         || clusterBytes != null
         || blockBytes != null
         || maxExtentBytes != null
-        || compressesDirectories()
+        || isForDirectories()
         || hints != null
         || chunkBytes != null
         || blob != null
@@ -117,15 +119,24 @@ final class EncodingOptions {
         || clusterBytes != null
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || maxExtentBytes != null
-        || compressesDirectories()
+        || isForDirectories()
         || hints != null
         || chunkBytes != null
         || blob != null
         || !extended.isEmpty();
   }
 
+  /** Whether something is wanted of directories, even if it is nothing that there is. */
+  private boolean isForDirectories() {
+    return compressedDirectories != null && !compressedDirectories.equals("0");
+  }
+
   private boolean compressesDirectories() {
-    return compressedDirectories && !plainDirectories;
+    if (isForDirectories() && !"1".equals(compressedDirectories)) {
+      throw new IllegalArgumentException(
+          "--zD=%s: expected 0 or 1".formatted(compressedDirectories));
+    }
+    return isForDirectories();
   }
 
   /**
@@ -183,7 +194,11 @@ final class EncodingOptions {
   }
 
   private static int blockBits(int bytes) {
-    return bits(bytes, "block size %d: expected a power of two from 512 to 65536");
+    String message = "block size %d: expected a power of two from 512 to 65536";
+    if (bytes > MAX_BLOCK_BYTES) {
+      throw new IllegalArgumentException(message.formatted(bytes));
+    }
+    return bits(bytes, message);
   }
 
   private static int bits(int bytes, String message) {
