@@ -69,9 +69,6 @@ public record Encoding(
   /** As much is read at once. */
   private static final int MAX_CHUNK_BITS = 26;
 
-  /** Data as it is, in blocks of 4 KiB. */
-  static final Encoding PLAIN = plain();
-
   /** What is compressed together with other files, as data of the packed inode. */
   public enum Fragments {
     /** Nothing. */
@@ -103,17 +100,15 @@ public record Encoding(
         checkClusters(rule.compression(), rule.clusterBytes(), block, wide);
       }
     }
-    if (compression == null
-        && (clusterBytes > block.bytes()
-            || maxExtentBytes != 0
-            || inlineTails
-            || fragments != Fragments.NONE
-            || dedupe
-            || fullIndexes
-            || compressedDirectories
-            || !rules.isEmpty())) {
-      throw new IllegalArgumentException(
-          "larger clusters, a limit of extents, inline tails, fragments, dedupe, legacy-compress, zD and hints are of compressed data: expected a compression");
+    if (compression == null) {
+      checkIsNot("clusters of more than a block", clusterBytes > block.bytes());
+      checkIsNot("a limit of extents", maxExtentBytes != 0);
+      checkIsNot("ztailpacking", inlineTails);
+      checkIsNot("fragments", fragments != Fragments.NONE);
+      checkIsNot("dedupe", dedupe);
+      checkIsNot("legacy-compress", fullIndexes);
+      checkIsNot("zD", compressedDirectories);
+      checkIsNot("hints", !rules.isEmpty());
     }
     if (maxExtentBytes != 0
         && (maxExtentBytes < block.bytes() || maxExtentBytes > Compressor.MAX_DECODED_BYTES)) {
@@ -133,6 +128,13 @@ public record Encoding(
         throw new IllegalArgumentException("compressed metadata: expected 48bit with it");
       }
       checkClusters(metabox.compression(), metabox.clusterBytes(), block, true);
+    }
+  }
+
+  private static void checkIsNot(String what, boolean isWanted) {
+    if (isWanted) {
+      throw new IllegalArgumentException(
+          what + ": of compressed data alone: expected a compression, such as -z lz4");
     }
   }
 
@@ -167,7 +169,7 @@ public record Encoding(
     }
   }
 
-  /** Data as it is. */
+  /** Data as it is, in blocks of 4 KiB. */
   public static Encoding plain() {
     return new Encoding(
         null,

@@ -55,7 +55,7 @@ record Frame(
    * @param prefixBytes the size of the long prefixes of names of attributes
    */
   static Frame bootstrap(int prefixBytes, int devices) {
-    long configsEnd = configsAt(Encoding.PLAIN) + prefixBytes;
+    long configsEnd = configsAt(Encoding.plain()) + prefixBytes;
     long headBytes = headBytes(configsEnd, devices);
     long inodesAt = headBytes + Inode.SLOT_BYTES - 1 & -Inode.SLOT_BYTES;
     return new Frame(BlockSize.USUAL, devicesAt(configsEnd), headBytes, 0, 0, inodesAt);

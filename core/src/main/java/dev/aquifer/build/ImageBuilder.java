@@ -47,7 +47,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Every building method throws {@link dev.aquifer.io.RefusedException} (EEXIST), if there is
  * something at the output, and {@link IOException} if the tree can't be read, changes meanwhile,
  * can't be represented, or the output can't be written; its message is one line that names the
- * file.
+ * file. A setting out of its range, or one that does not go with the others, is an {@link
+ * IllegalArgumentException}, where it is said or when the build begins.
  */
 public final class ImageBuilder {
   /** The name of attributes with digests that mkfs.erofs has, too; nobody sees them. */
@@ -172,14 +173,18 @@ public final class ImageBuilder {
    * Of layouts: trees with the data of the layers that the image is of, the lowest first, such as
    * {@link dev.aquifer.input.LayerTree#layers} has them. The data of each goes to a blob of its
    * own, which is the same in all images that have the layer, as long as the other settings of
-   * layouts are; what the image does not need at all stays out. Each layer is read once for its
-   * blob, and what is seen of it again. Not together with {@link #reuse}.
+   * layouts are the same; what the image does not need at all stays out. Each layer is read once
+   * for its blob, and what is seen of it again. Not together with {@link #reuse}.
    */
   public ImageBuilder blobPerLayer(List<SourceTree> trees) {
     return new ImageBuilder(options, encoding, reuse, List.copyOf(trees));
   }
 
-  /** Of images of one file and in memory: how data is stored there, usually plain. */
+  /**
+   * Of {@link #buildFile(SourceTree, Path) images of one file} and {@link #buildInMemory in
+   * memory}: how data is stored there, usually plain. Indexes and merged images have it as their
+   * devices do.
+   */
   public ImageBuilder encoding(Encoding form) {
     return new ImageBuilder(options, form, reuse, layers);
   }
@@ -249,7 +254,7 @@ public final class ImageBuilder {
    * place. Copied is what can't be referred to: ends of files that lie behind their inodes, and
    * what an image with devices holds itself.
    *
-   * @param layers the lowest first
+   * @param layers one at least, the lowest first
    * @throws dev.aquifer.io.UnsupportedFeatureException if a file that is seen is compressed
    * @throws IOException also if they differ in the size of blocks
    */

@@ -94,8 +94,9 @@ final class ImagePlan {
    */
   static ImagePlan of(Tree tree, List<Device> devices, @Nullable Instant timestamp)
       throws IOException {
-    Frame frame = Frame.bootstrap(headPrefixes(tree, Encoding.PLAIN).length, devices.size());
-    return of(tree, devices, timestamp, frame, Encoding.PLAIN, null);
+    Encoding plain = Encoding.plain();
+    Frame frame = Frame.bootstrap(headPrefixes(tree, plain).length, devices.size());
+    return of(tree, devices, timestamp, frame, plain, null);
   }
 
   /**

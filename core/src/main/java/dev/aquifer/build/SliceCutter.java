@@ -29,7 +29,10 @@ final class SliceCutter {
   }
 
   private final long mask;
+
+  /** No slice is shorter, but for the last one of what is cut. */
   private final int minBytes;
+
   private final int maxBytes;
 
   private SliceCutter(int bits) {
@@ -42,11 +45,6 @@ final class SliceCutter {
   static SliceCutter of(long sizeBytes) {
     int log = Long.SIZE - Long.numberOfLeadingZeros(Math.max(sizeBytes, 1) - 1);
     return new SliceCutter(Math.clamp(log - SLICES_BITS, MIN_BITS, MAX_BITS));
-  }
-
-  /** No slice is shorter, but for the last one of what is cut. */
-  int minBytes() {
-    return minBytes;
   }
 
   /** Where the slice ends that begins at byte {@code start} of {@code bytes}. */

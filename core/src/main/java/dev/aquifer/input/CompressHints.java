@@ -50,6 +50,9 @@ public final class CompressHints {
 
   /** Of one character for each byte. */
   private static String text(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IOException(file + ": is a directory: expected a list of compression hints");
+    }
     try {
       return Files.readString(file, StandardCharsets.ISO_8859_1);
     } catch (NoSuchFileException e) {

@@ -60,6 +60,9 @@ public final class FileContexts {
    * @throws IOException if it can't be read, or a line is malformed; the message says which
    */
   public static FileContexts read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IOException(file + ": is a directory: expected a file_contexts file");
+    }
     byte[] bytes;
     try {
       bytes = Files.readAllBytes(file);

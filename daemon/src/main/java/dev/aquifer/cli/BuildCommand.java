@@ -144,7 +144,7 @@ final class BuildCommand extends Command {
   private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
       throw usage(
-          "--tar=i refers to data as it is in the archive: expected no -z, -C, -E, --compression or --reuse, and blocks of 512 bytes");
+          "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize or the like, no --compression or --reuse, and blocks of 512 bytes");
     }
     Selection selected = selected();
     try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
@@ -256,6 +256,9 @@ final class BuildCommand extends Command {
 
   /** Names are bytes, in whatever character set. */
   private static List<String> lines(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IOException(file + ": is a directory: expected a list of paths");
+    }
     byte[] bytes = Files.readAllBytes(file);
     List<String> lines = new ArrayList<>();
     int from = 0;

@@ -14,6 +14,7 @@ import picocli.CommandLine.Option;
 /** Options of {@code aquifer build} for an image in one file, in the words of mkfs.erofs. */
 final class EncodingOptions {
   private static final int TAR_BLOCK_BYTES = 512;
+  private static final int MAX_BLOCK_BYTES = 65_536;
 
   private static final List<String> NAMES =
       List.of(
@@ -75,9 +76,8 @@ final class EncodingOptions {
       arity = "0..1",
       fallbackValue = "1",
       preprocessor = AttachedOnly.class,
-      description =
-          "Compress directories, too, together with fragments; --zD=0 leaves them as they are.")
-  int compressedDirectories;
+      description = "Compress directories, too, together with fragments; --zD=0: do not.")
+  @Nullable String compressedDirectories;
 
   @Option(
       names = "-m",
@@ -124,7 +124,7 @@ final class EncodingOptions {
         || clusterBytes != null
         || blockBytes != null
         || maxExtentBytes != null
-        || compressesDirectories()
+        || isForDirectories()
         || metabox != null
         || metadataZone != null
         || hints != null
@@ -139,7 +139,7 @@ final class EncodingOptions {
         || clusterBytes != null
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
         || maxExtentBytes != null
-        || compressesDirectories()
+        || isForDirectories()
         || metabox != null
         || hints != null
         || chunkBytes != null
@@ -147,8 +147,17 @@ final class EncodingOptions {
         || !extended.isEmpty();
   }
 
+  /** Whether something is wanted of directories, even if it is nothing that there is. */
+  private boolean isForDirectories() {
+    return compressedDirectories != null && !compressedDirectories.equals("0");
+  }
+
   private boolean compressesDirectories() {
-    return compressedDirectories != 0;
+    if (isForDirectories() && !"1".equals(compressedDirectories)) {
+      throw new IllegalArgumentException(
+          "--zD=%s: expected 0 or 1".formatted(compressedDirectories));
+    }
+    return isForDirectories();
   }
 
   /**
@@ -171,10 +180,6 @@ final class EncodingOptions {
     }
     if (maxExtentBytes != null) {
       encoding = encoding.withMaxExtentBytes(maxExtentBytes);
-    }
-    if (compressedDirectories < 0 || compressedDirectories > 1) {
-      throw new IllegalArgumentException(
-          "--zD=%d: expected 0 or 1".formatted(compressedDirectories));
     }
     encoding = encoding.withCompressedDirectories(compressesDirectories());
     for (String names : extended) {
@@ -240,7 +245,11 @@ final class EncodingOptions {
   }
 
   private static int blockBits(int bytes) {
-    return bits(bytes, "block size %d: expected a power of two from 512 to 65536");
+    String message = "block size %d: expected a power of two from 512 to 65536";
+    if (bytes > MAX_BLOCK_BYTES) {
+      throw new IllegalArgumentException(message.formatted(bytes));
+    }
+    return bits(bytes, message);
   }
 
   private static int bits(int bytes, String message) {

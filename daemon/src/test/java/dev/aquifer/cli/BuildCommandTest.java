@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.ByteSource;
 import java.io.IOException;
@@ -208,6 +209,38 @@ class BuildCommandTest {
     assertThat(then.lookup("data").mtimeSeconds()).isEqualTo(7);
     assertThat(Program.run("build", source, "-o", "x", "--ignore-mtime", "--preserve-mtime").err())
         .contains("--ignore-mtime and --preserve-mtime: expected one of them");
+  }
+
+  @Test
+  void directoriesAreCompressedIfAsked() throws Exception {
+    for (String option : List.of("--zD", "--zD=1", "--zD=0")) {
+      Image image = built(scratch.resolve(option), "-zlz4", option, source);
+      assertThat(image.root().layout() instanceof DataLayout.Compressed)
+          .as(option)
+          .isEqualTo(!option.equals("--zD=0"));
+    }
+    assertThat(Program.run("build", source, "-o", scratch.resolve("x"), "-zlz4", "--zD=2").err())
+        .startsWith("aquifer: --zD=2: expected 0 or 1\n");
+  }
+
+  @Test
+  void whatIsOfCompressedDataAloneIsNamed() {
+    Path image = scratch.resolve("image");
+    assertThat(Program.run("build", source, "-o", image, "-E", "dedupe").err())
+        .startsWith(
+            "aquifer: dedupe: of compressed data alone: expected a compression, such as -z lz4\n");
+    assertThat(image).doesNotExist();
+  }
+
+  @Test
+  void directoriesAreNoLists() {
+    for (String option : List.of("--order", "--file-contexts", "--compress-hints")) {
+      Path image = scratch.resolve("image");
+      Program.Outcome outcome = Program.run("build", source, "-o", image, "-zlz4", option, scratch);
+      assertThat(outcome.exitCode()).isEqualTo(1);
+      assertThat(outcome.err()).startsWith("aquifer: " + scratch + ": is a directory: expected a");
+      assertThat(image).doesNotExist();
+    }
   }
 
   @Test
