@@ -4,6 +4,7 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -121,7 +122,7 @@ public final class SingleImage {
     if (encoding.chunkBits() == 0) {
       throw new IllegalArgumentException("a device for data holds chunks: expected their size");
     }
-    if (output.toAbsolutePath().normalize().equals(device.toAbsolutePath().normalize())) {
+    if (isOnePlace(output, device)) {
       throw new IllegalArgumentException(
           output + ": can't be the image and its device: expected two names");
     }
@@ -165,6 +166,20 @@ public final class SingleImage {
             Duration.ofNanos(endNanos - startNanos));
       }
     }
+  }
+
+  /** Also by two ways that links lead. */
+  private static boolean isOnePlace(Path first, Path second) throws IOException {
+    Path one = first.toAbsolutePath().normalize();
+    Path other = second.toAbsolutePath().normalize();
+    return one.equals(other)
+        || Objects.equals(one.getFileName(), other.getFileName())
+            && realParent(one).equals(realParent(other));
+  }
+
+  private static Path realParent(Path path) throws IOException {
+    Path parent = path.resolveSibling("");
+    return Files.exists(parent) ? parent.toRealPath() : parent;
   }
 
   private Set<FileKey> outputs() throws IOException {

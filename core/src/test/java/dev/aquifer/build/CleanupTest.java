@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -19,6 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Nothing half written is left, whatever ends a build. */
 class CleanupTest {
+  private static final Duration DEADLINE = Duration.ofMinutes(1);
+
   @TempDir Path temp;
 
   /** Interrupts itself when the nth of its methods is called. */
@@ -163,7 +166,7 @@ class CleanupTest {
   }
 
   @Test
-  void anInterruptOfAnImageInMemoryLeavesNothing() throws IOException {
+  void anInterruptOfAnImageInMemoryLeavesNothing() throws Exception {
     MemoryTree tree = new MemoryTree();
     tree.directory("d");
     tree.link("d/link", "target");
@@ -181,8 +184,11 @@ class CleanupTest {
         assertThat(Thread.interrupted()).isTrue();
         interrupted++;
       }
-      assertThat(Thread.getAllStackTraces().keySet())
-          .noneMatch(thread -> thread.getName().startsWith("aquifer-build-"));
+      for (Thread thread : Thread.getAllStackTraces().keySet()) {
+        // A pool is told of its end by its last thread, which is then about to end.
+        assertThat(!thread.getName().startsWith("aquifer-build-") || thread.join(DEADLINE))
+            .isTrue();
+      }
     }
     assertThat(interrupted).isGreaterThan(10);
     assertThat(image.sizeBytes()).isGreaterThan(5_000_000);
@@ -241,6 +247,19 @@ class CleanupTest {
     try (Stream<Path> entries = Files.list(temp)) {
       assertThat(entries).containsExactlyInAnyOrder(out, blob);
     }
+  }
+
+  @Test
+  void anImageIsNotItsOwnDeviceByAnotherWay() throws Exception {
+    Path out = Files.writeString(temp.resolve("out"), "old");
+    Path link = Files.createSymbolicLink(temp.resolve("link"), temp);
+    ImageBuilder builder =
+        ImageBuilder.defaults().force(true).encoding(Encoding.plain().withChunkBits(12));
+    assertThatThrownBy(
+            () -> builder.buildFile(new MemoryTree(), out, link.resolve("out"), "device"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(out + ": can't be the image and its device: expected two names");
+    assertThat(out).hasContent("old");
   }
 
   @Test
