@@ -110,7 +110,7 @@ final class BuildCommand extends Command {
     Selection selected = selected();
     BuildResult layout = null;
     SingleImage.Result file = null;
-    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
+    try (OnSignal ignored = OnSignal.interrupt(leftover());
         SourceTree whole = open();
         Progress progress = Progress.of(err(), "build")) {
       SourceTree tree = SelectedTree.of(whole, selected);
@@ -147,7 +147,7 @@ final class BuildCommand extends Command {
           "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize or the like, no --compression or --reuse, and blocks of 512 bytes");
     }
     Selection selected = selected();
-    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*");
+    try (OnSignal ignored = OnSignal.interrupt(leftover());
         TarTree archive = openInPlace();
         SourceTree tree = SelectedTree.of(archive, selected)) {
       return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
@@ -229,6 +229,13 @@ final class BuildCommand extends Command {
         image.close();
       }
     }
+  }
+
+  /** What is there if something hangs and the build can't end. */
+  private String leftover() {
+    String image = "." + output.getFileName() + ".building-*";
+    Path blob = single.blob;
+    return blob == null ? image : image + " and ." + blob.getFileName() + ".building-*";
   }
 
   private ImageBuilder builder() throws IOException {

@@ -33,7 +33,7 @@ final class EncodingOptions {
   @Option(
       names = "--single",
       description =
-          "Make one file with all data, as mkfs.erofs does, and not an image layout. Any of the next options means it, too.")
+          "Make one file with all data, as mkfs.erofs does, and not an image layout. Each option from -z to --blobdev means it, too.")
   boolean single;
 
   @Option(
