@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 final class BatchLine<B extends Batch> {
   /** What becomes of a batch that was run. */
   interface Taker<B> {
-    void take(B batch) throws IOException;
+    /** Called for each batch in their order; returns what the pool is to do then, in any order. */
+    @Nullable Callable<@Nullable Void> take(B batch) throws IOException;
   }
 
   /** What is decided of batches in their order, when they were read, and before they go on. */
@@ -52,6 +53,10 @@ final class BatchLine<B extends Batch> {
   private final Deque<Flight<B>> reading = new ArrayDeque<>();
 
   private final Deque<Flight<B>> inFlight = new ArrayDeque<>();
+
+  /** Batches that were taken, and which the pool is not done with. */
+  private final Deque<Flight<B>> ending = new ArrayDeque<>();
+
   private long inFlightBytes;
   private B current;
 
@@ -111,7 +116,10 @@ final class BatchLine<B extends Batch> {
     }
   }
 
-  private B idleBatch(int lengthBytes) {
+  private B idleBatch(int lengthBytes) throws IOException {
+    while (!ending.isEmpty() && ending.getFirst().end.isDone()) {
+      endOldest();
+    }
     for (B batch : idle) {
       if (batch.capacityBytes() >= lengthBytes) {
         idle.remove(batch);
@@ -132,8 +140,18 @@ final class BatchLine<B extends Batch> {
     while (reading.size() >= maxInFlight) {
       decideOldest();
     }
-    while (inFlight.size() >= maxInFlight || inFlightBytes > MAX_IN_FLIGHT_BYTES) {
+    while (inFlight.size() >= maxInFlight) {
       takeOldest();
+    }
+    while (ending.size() >= maxInFlight) {
+      endOldest();
+    }
+    while (inFlightBytes > MAX_IN_FLIGHT_BYTES) {
+      if (ending.isEmpty()) {
+        takeOldest();
+      } else {
+        endOldest();
+      }
     }
   }
 
@@ -159,9 +177,23 @@ final class BatchLine<B extends Batch> {
     }
     Flight<B> flight = inFlight.remove();
     Object unused = Waiting.on(flight.end);
-    inFlightBytes -= flight.batch.capacityBytes();
-    taker.take(flight.batch);
-    idle.add(flight.batch);
+    Callable<@Nullable Void> rest = taker.take(flight.batch);
+    if (rest == null) {
+      end(flight.batch);
+    } else {
+      ending.add(new Flight<>(flight.batch, pool.submit(rest)));
+    }
+  }
+
+  private void endOldest() throws IOException {
+    Flight<B> flight = ending.remove();
+    Object unused = Waiting.on(flight.end);
+    end(flight.batch);
+  }
+
+  private void end(B batch) {
+    inFlightBytes -= batch.capacityBytes();
+    idle.add(batch);
   }
 
   /** Runs and hands on all that is left. */
@@ -169,6 +201,9 @@ final class BatchLine<B extends Batch> {
     submit();
     while (!reading.isEmpty() || !inFlight.isEmpty()) {
       takeOldest();
+    }
+    while (!ending.isEmpty()) {
+      endOldest();
     }
     current = idleBatch(0);
   }

@@ -3,6 +3,7 @@ package dev.aquifer.build;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -152,7 +153,7 @@ final class Chunker {
     }
   }
 
-  private void take(ChunkBatch batch) throws IOException {
+  private @Nullable Callable<@Nullable Void> take(ChunkBatch batch) throws IOException {
     for (int piece = 0; piece < batch.count(); piece++) {
       if (batch.kind(piece) == ChunkBatch.INLINE) {
         batch.node(piece).spooledAt = spool.append(batch.bytes(piece));
@@ -161,6 +162,7 @@ final class Chunker {
         place(batch, piece);
       }
     }
+    return null;
   }
 
   private void place(ChunkBatch batch, int piece) throws IOException {

@@ -68,13 +68,19 @@ final class DiskFile implements OutputFile {
     } catch (IOException e) {
       throw OutputFile.failed(path, e);
     }
-    newBytes += bytes.byteSize();
-    if (isKept && newBytes >= TRIP_BYTES && (trip == null || trip.isDone())) {
+    if (isKept) {
+      addNew(bytes.byteSize());
+    }
+  }
+
+  private synchronized void addNew(long sizeBytes) throws IOException {
+    newBytes += sizeBytes;
+    if (newBytes >= TRIP_BYTES && (trip == null || trip.isDone())) {
       startTrip();
     }
   }
 
-  private void startTrip() throws IOException {
+  private synchronized void startTrip() throws IOException {
     endTrip();
     newBytes = 0;
     FutureTask<Boolean> next =
@@ -88,7 +94,7 @@ final class DiskFile implements OutputFile {
   }
 
   /** The system tells an error of the disk once: here it must not be missed. */
-  private void endTrip() throws IOException {
+  private synchronized void endTrip() throws IOException {
     FutureTask<Boolean> last = trip;
     if (last == null) {
       return;

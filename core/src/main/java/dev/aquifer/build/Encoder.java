@@ -9,13 +9,14 @@ import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the regular files of a tree in order, has them encoded by a pool of threads, and writes
- * what comes of them to the image, one after the other. Short ends of files that lie inline go to
- * the spool, fragments to the packed inode's data, which is encoded last.
+ * Reads the regular files of a tree in order, has them encoded by a pool of threads, which also
+ * writes what comes of them to the image, one after the other. Short ends of files that lie inline
+ * go to the spool, fragments to the packed inode's data, which is encoded last.
  *
  * <p>The thread that calls decides, in the order of the tree, so that the result does not depend on
  * the count of threads.
@@ -244,10 +245,14 @@ final class Encoder implements Closeable {
     }
   }
 
-  private void take(EncodeBatch batch) throws IOException {
+  /** A stretch of what a batch has stored, and its place in the image. */
+  private record Stretch(long positionBytes, MemorySegment bytes) {}
+
+  private @Nullable Callable<@Nullable Void> take(EncodeBatch batch) throws IOException {
     digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
     MemorySegment stored = batch.stored();
-    // What is stored from here on is yet to be written.
+    List<Stretch> stretches = new ArrayList<>();
+    // What is stored from here on is in no stretch.
     long from = 0;
     long at = 0;
     for (int piece = 0; piece < batch.count(); piece++) {
@@ -263,7 +268,7 @@ final class Encoder implements Closeable {
           position += block.bytes();
         }
         if (position > end) {
-          write(stored.asSlice(from, at - from));
+          addStretch(stretches, stored.asSlice(from, at - from));
           from = at;
           nextByte = position;
         }
@@ -273,17 +278,23 @@ final class Encoder implements Closeable {
         at += length;
       }
     }
-    write(stored.asSlice(from, at - from));
+    addStretch(stretches, stored.asSlice(from, at - from));
     if (endBlock() > encoding.maxBlocks()) {
       throw new IOException(
           "the image would have more than %d blocks of %d bytes: expected fewer, larger blocks, or 48-bit addresses"
               .formatted(encoding.maxBlocks(), block.bytes()));
     }
+    return () -> {
+      for (Stretch stretch : stretches) {
+        file.write(stretch.positionBytes, stretch.bytes);
+      }
+      return null;
+    };
   }
 
-  private void write(MemorySegment bytes) throws IOException {
+  private void addStretch(List<Stretch> stretches, MemorySegment bytes) {
     if (bytes.byteSize() > 0) {
-      file.write(nextByte, bytes);
+      stretches.add(new Stretch(nextByte, bytes));
       nextByte += bytes.byteSize();
     }
   }

@@ -10,11 +10,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the metadata that an {@link ImagePlan} describes, front to back: the head, and by an
- * {@link InodeWriter} the rest.
+ * {@link InodeWriter} the rest. The first bytes come last, since by default the UUID is made of all
+ * the others.
  */
 final class ImageWriter {
   private static final long MAX_32 = 0xffff_ffffL;
@@ -23,64 +25,60 @@ final class ImageWriter {
   private final ImagePlan plan;
   private final BlockSize block;
 
-  /** Null in a rehearsal: nothing is written, and the spool's bytes are left out. */
-  private final @Nullable Spool spool;
-
+  private final Spool spool;
   private final int[] deviceOfBlob;
   private final String volumeName;
-  private final UUID uuid;
-  private final MetadataOutput.@Nullable Sink sink;
+  private final OutputFile file;
+  private final MetadataOutput head;
+
+  /** What is written to at present: {@link #head}, or what comes behind the data. */
   private MetadataOutput output;
 
   /** The digest of what was written before {@link #output}; null for nothing. */
   private @Nullable Sha256 before;
 
   private ImageWriter(
-      ImagePlan plan,
-      @Nullable Spool spool,
-      int[] deviceOfBlob,
-      String volumeName,
-      UUID uuid,
-      MetadataOutput.@Nullable Sink sink) {
+      ImagePlan plan, Spool spool, int[] deviceOfBlob, String volumeName, OutputFile file) {
     this.plan = plan;
     this.block = plan.frame().block();
     this.spool = spool;
     this.deviceOfBlob = deviceOfBlob;
     this.volumeName = volumeName;
-    this.uuid = uuid;
-    this.sink = sink;
-    this.output = MetadataOutput.ofHead(sink, block);
+    this.file = file;
+    this.head = MetadataOutput.ofHead(file::write);
+    this.output = head;
   }
 
   /**
    * Writes the metadata to {@code file}.
    *
-   * @param data the digest of all data that is not metadata: at least of what is in {@code spool}
+   * @param data the digest of all data in {@code file}; null for none
    * @param deviceOfBlob the device id of each blob number in chunk addresses
    * @param uuid the file system's UUID, or null to derive it from the content
-   * @return the digest of what was written
    */
-  static Sha256 write(
+  static void write(
       ImagePlan plan,
       Spool spool,
-      Sha256 data,
+      @Nullable Sha256 data,
       int[] deviceOfBlob,
       String volumeName,
       @Nullable UUID uuid,
       OutputFile file)
       throws IOException {
-    UUID chosen = uuid;
-    if (chosen == null) {
-      Sha256 metadata =
-          new ImageWriter(plan, null, deviceOfBlob, volumeName, new UUID(0, 0), null).write();
-      chosen = uuidOf(metadata, data);
+    ImageWriter writer = new ImageWriter(plan, spool, deviceOfBlob, volumeName, file);
+    try {
+      Sha256 metadata = writer.write();
+      writer.writeStart(uuid == null ? uuidOf(metadata, data) : uuid);
+    } finally {
+      writer.output.close();
+      writer.head.close();
     }
-    return new ImageWriter(plan, spool, deviceOfBlob, volumeName, chosen, file::write).write();
   }
 
   /** A UUID of version 8: its other bits are the first of a digest. */
-  private static UUID uuidOf(Sha256 metadata, Sha256 data) {
-    MemorySegment digest = MemorySegment.ofArray(both(metadata, data).bytes());
+  private static UUID uuidOf(Sha256 metadata, @Nullable Sha256 data) {
+    Sha256 all = data == null ? metadata : both(metadata, data);
+    MemorySegment digest = MemorySegment.ofArray(all.bytes());
     return new UUID(
         LittleEndian.u64(digest, 0) & ~0xf000L | 0x8000L,
         LittleEndian.u64(digest, 8) >>> 2 | 1L << 63);
@@ -110,28 +108,45 @@ final class ImageWriter {
     }
   }
 
+  /** Writes all but the start; returns a digest of it with the start, but for the UUID. */
   private Sha256 write() throws IOException {
-    try {
-      writeHead();
-      if (plan.frame().isSingle()) {
-        output.padTo(plan.frame().dataBlock() << block.bits());
-        continueAt(plan.frame().dataEndBytes());
-      }
-      if (plan.hasMetabox()) {
-        inodes().writeFlat();
-        continueAt(plan.frame().inodesAt());
-        inodes().writeInodes(false);
-      } else {
-        InodeWriter inodes = inodes();
-        inodes.writeInodes(false);
-        inodes.writeShared();
-        inodes.writeFlat();
-      }
-      output.padTo(plan.blocks() << block.bits());
-      return finish();
-    } finally {
-      output.close();
+    writeHead();
+    if (plan.frame().isSingle()) {
+      output.padTo(plan.frame().dataBlock() << block.bits());
+      continueAt(plan.frame().dataEndBytes());
     }
+    if (plan.hasMetabox()) {
+      inodes().writeFlat();
+      continueAt(plan.frame().inodesAt());
+      inodes().writeInodes(false);
+    } else {
+      InodeWriter inodes = inodes();
+      inodes.writeInodes(false);
+      inodes.writeShared();
+      inodes.writeFlat();
+    }
+    output.padTo(plan.blocks() << block.bits());
+    return finish();
+  }
+
+  /** Writes the first bytes, with what depends on all others. */
+  private void writeStart(UUID uuid) throws IOException {
+    MemorySegment start = head.start();
+    MemorySegment superblock = start.asSlice(Superblock.POSITION_BYTES);
+    putBigEndian(superblock, 48, uuid.getMostSignificantBits());
+    putBigEndian(superblock, 56, uuid.getLeastSignificantBits());
+    LittleEndian.put32(superblock, 4, checksum(superblock));
+    file.write(0, start);
+  }
+
+  /** CRC-32C without the final inversion, from the superblock to the end of its block. */
+  private long checksum(MemorySegment superblock) {
+    CRC32C crc = new CRC32C();
+    // Of blocks that end before the superblock begins, one block.
+    long position = Superblock.POSITION_BYTES;
+    long length = block.bytes() > position ? block.bytes() - position : block.bytes();
+    crc.update(superblock.asSlice(0, length).asByteBuffer());
+    return ~crc.getValue();
   }
 
   private InodeWriter inodes() {
@@ -141,8 +156,10 @@ final class ImageWriter {
   /** Leaves out what is there already, up to {@code positionBytes}. */
   private void continueAt(long positionBytes) throws IOException {
     before = finish();
-    output.close();
-    output = MetadataOutput.ofPart(sink, positionBytes);
+    if (output != head) {
+      output.close();
+    }
+    output = MetadataOutput.ofPart(file::write, positionBytes);
   }
 
   private Sha256 finish() throws IOException {
@@ -173,7 +190,7 @@ final class ImageWriter {
    * <caption>superblock, at byte 1024, little endian; what is not listed is 0</caption>
    * <tr><th>offset</th><th>width</th><th>field</th></tr>
    * <tr><td>0</td><td>4</td><td>magic</td></tr>
-   * <tr><td>4</td><td>4</td><td>checksum, see {@link MetadataOutput}</td></tr>
+   * <tr><td>4</td><td>4</td><td>checksum, see {@link #checksum}</td></tr>
    * <tr><td>8</td><td>4</td><td>compatible features</td></tr>
    * <tr><td>12</td><td>1</td><td>block size, as a power of two</td></tr>
    * <tr><td>13</td><td>1</td><td>how many times 16 bytes it has after the first 128</td></tr>
@@ -213,8 +230,6 @@ final class ImageWriter {
     LittleEndian.put32(dst, 36, plan.blocks() & MAX_32);
     LittleEndian.put32(dst, 40, plan.frame().metaBlock());
     LittleEndian.put32(dst, 44, plan.sharedXattrsAt() >>> block.bits());
-    putBigEndian(dst, 48, uuid.getMostSignificantBits());
-    putBigEndian(dst, 56, uuid.getLeastSignificantBits());
     byte[] name = volumeName.getBytes(StandardCharsets.UTF_8);
     MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, 64, name.length);
     LittleEndian.put32(dst, 80, incompatibleFeatures(plan));

@@ -6,7 +6,6 @@ import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Writes inodes with all that lies behind them, shared extended attributes, and blocks of
@@ -22,9 +21,7 @@ final class InodeWriter {
   private final ImagePlan plan;
   private final BlockSize block;
 
-  /** Null in a rehearsal: its bytes are left out. */
-  private final @Nullable Spool spool;
-
+  private final Spool spool;
   private final int[] deviceOfBlob;
   private final MetadataOutput output;
   private long serial;
@@ -34,7 +31,7 @@ final class InodeWriter {
    *
    * @param deviceOfBlob the device id of each blob number in chunk addresses
    */
-  InodeWriter(ImagePlan plan, @Nullable Spool spool, int[] deviceOfBlob, MetadataOutput output) {
+  InodeWriter(ImagePlan plan, Spool spool, int[] deviceOfBlob, MetadataOutput output) {
     this.plan = plan;
     this.block = plan.frame().block();
     this.spool = spool;
@@ -226,7 +223,7 @@ final class InodeWriter {
     if (node instanceof Node.Directory directory) {
       DirectoryBlocks blocks = plan.blocks(directory);
       blocks.write(blocks.count() - 1, dst);
-    } else if (spool != null) {
+    } else {
       spool.read(inlineAt(node), length, dst, 0);
     }
   }
@@ -249,10 +246,7 @@ final class InodeWriter {
       }
     } else {
       int length = (int) node.sizeBytes() - plan.inlineBytes(node);
-      MemorySegment dst = output.next(length);
-      if (spool != null) {
-        spool.read(node.spooledAt, length, dst, 0);
-      }
+      spool.read(node.spooledAt, length, output.next(length), 0);
     }
   }
 }

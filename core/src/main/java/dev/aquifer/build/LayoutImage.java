@@ -198,13 +198,13 @@ final class LayoutImage {
     ImagePlan plan = ImagePlan.of(tree, devices, options.timestamp());
     Path file = layout.scratch("bootstrap");
     Sha256 digest;
-    Sha256 spooled = spool.finish();
+    spool.finish();
     try (OutputFile output = OutputFile.create(file)) {
-      digest =
-          ImageWriter.write(
-              plan, spool, spooled, deviceOfBlob, options.volumeName(), options.uuid(), output);
+      ImageWriter.write(
+          plan, spool, null, deviceOfBlob, options.volumeName(), options.uuid(), output);
     }
     try (FileSource written = FileSource.open(file)) {
+      digest = Sha256.hash(written);
       ImageChecker.check(plan, spool, deviceOfBlob, written);
     }
     return layout.add(

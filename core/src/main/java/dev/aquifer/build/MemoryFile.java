@@ -32,7 +32,7 @@ final class MemoryFile implements OutputFile {
   }
 
   @Override
-  public void write(long positionBytes, MemorySegment bytes) throws IOException {
+  public synchronized void write(long positionBytes, MemorySegment bytes) throws IOException {
     // Writing to a channel would look, too.
     Waiting.checkInterrupt();
     long end = positionBytes + bytes.byteSize();

@@ -3,10 +3,7 @@ package dev.aquifer.build;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/**
- * An image, and what is needed to build it, in memory, of which it takes a part at most. Used by
- * one thread.
- */
+/** An image, and what is needed to build it, in memory, of which it takes a part at most. */
 final class MemoryTarget implements ImageTarget {
   private final String name;
   private final long maxBytes;
@@ -25,7 +22,7 @@ final class MemoryTarget implements ImageTarget {
    *
    * @throws IOException if there is not enough of it
    */
-  byte[] take(int lengthBytes) throws IOException {
+  synchronized byte[] take(int lengthBytes) throws IOException {
     if (usedBytes + lengthBytes > maxBytes) {
       throw tooLarge(null);
     }
@@ -45,7 +42,7 @@ final class MemoryTarget implements ImageTarget {
         cause);
   }
 
-  void giveBack(long lengthBytes) {
+  synchronized void giveBack(long lengthBytes) {
     usedBytes -= lengthBytes;
   }
 

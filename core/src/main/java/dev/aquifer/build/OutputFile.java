@@ -12,7 +12,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** A new file that is being written. Its errors name it. Used by one thread. */
+/**
+ * A new file that is being written. Its errors name it. Used by one thread, but that many may write
+ * to it.
+ */
 sealed interface OutputFile extends Closeable permits DiskFile, MemoryFile {
   /** Creates a file on a disk that is to stay; {@link #sync} when it is whole. */
   static OutputFile create(Path path) throws IOException {

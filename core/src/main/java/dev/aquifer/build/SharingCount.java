@@ -11,6 +11,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -154,7 +155,7 @@ public final class SharingCount {
     }
   }
 
-  private void take(SharingBatch batch) {
+  private @Nullable Callable<@Nullable Void> take(SharingBatch batch) {
     for (int size = 0; size <= PIECE; size++) {
       SharingBatch.Chunks chunks = batch.chunks(size);
       CutCount cut = cuts.get(size);
@@ -170,6 +171,7 @@ public final class SharingCount {
         addToFile(batch.node(piece), batch.positionBytes(piece), pieces, piece);
       }
     }
+    return null;
   }
 
   /** A whole file is known by its size, and by its pieces that are not zeros and their places. */

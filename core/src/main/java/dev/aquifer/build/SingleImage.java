@@ -319,13 +319,13 @@ public final class SingleImage {
         blob == null
             ? IntStream.rangeClosed(0, elsewhere.devices().size()).toArray()
             : new int[] {1};
-    Sha256 all = ImageWriter.both(data, spool.finish());
+    spool.finish();
+    Sha256 all = data;
     if (plan.hasMetabox()) {
       all = ImageWriter.both(all, addMetabox(plan, spool, deviceOfBlob));
     }
-    Sha256 unused =
-        ImageWriter.write(
-            plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
+    ImageWriter.write(
+        plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
     try (ByteSource written = target.file().open()) {
       ImageChecker.check(plan, spool, deviceOfBlob, written);
     }

@@ -1,11 +1,8 @@
 package dev.aquifer.build;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,20 +63,21 @@ public final class SourceEntry {
 
   /** The path below the root, with single slashes and none at the start; empty for the root. */
   public byte[] path() {
-    Deque<SourceEntry> chain = new ArrayDeque<>();
-    SourceEntry at = this;
-    while (at.parent != null) {
-      chain.push(at);
-      at = at.parent;
+    // A slash before each name but the first.
+    int length = -1;
+    for (SourceEntry at = this; at.parent != null; at = at.parent) {
+      length += 1 + at.name.length;
     }
-    ByteArrayOutputStream path = new ByteArrayOutputStream();
-    for (SourceEntry entry : chain) {
-      if (path.size() > 0) {
-        path.write('/');
+    byte[] path = new byte[Math.max(0, length)];
+    int start = length + 1;
+    for (SourceEntry at = this; at.parent != null; at = at.parent) {
+      start -= 1 + at.name.length;
+      System.arraycopy(at.name, 0, path, start, at.name.length);
+      if (start > 0) {
+        path[start - 1] = '/';
       }
-      path.writeBytes(entry.name);
     }
-    return path.toByteArray();
+    return path;
   }
 
   /** Whether {@code other} is the same name in the same directory. */

@@ -1,11 +1,9 @@
 package dev.aquifer.build;
 
-import dev.aquifer.io.Sha256;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 
@@ -24,7 +22,6 @@ final class Spool implements Closeable {
 
   private final OutputFile file;
   private final Arena arena = Arena.ofConfined();
-  private final MessageDigest digest = Sha256.newDigest();
 
   /** Bytes not yet written. */
   private final MemorySegment buffer;
@@ -63,15 +60,13 @@ final class Spool implements Closeable {
 
   private void flush() throws IOException {
     MemorySegment filled = buffer.asSlice(0, sizeBytes - bufferStart);
-    Sha256.update(digest, filled);
     file.write(bufferStart, filled);
     bufferStart = sizeBytes;
   }
 
-  /** Ends appending; returns the digest of all that was appended. */
-  Sha256 finish() throws IOException {
+  /** Ends appending. */
+  void finish() throws IOException {
     flush();
-    return Sha256.finish(digest);
   }
 
   /** Copies {@code lengthBytes} bytes from {@code position} to {@code dst}, after the finish. */

@@ -4,7 +4,6 @@ import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The extended attributes of an inode, as they lie behind it.
@@ -83,9 +82,9 @@ final class XattrSet {
   /**
    * Writes {@link #bodyBytes} bytes at the start of zeroed memory.
    *
-   * @param spool where names and values come from, or null to leave them out
+   * @param spool where names and values come from
    */
-  void write(MemorySegment dst, @Nullable Spool spool) throws IOException {
+  void write(MemorySegment dst, Spool spool) throws IOException {
     int present = 0;
     int shared = 0;
     for (XattrTable.Entry entry : entries) {

@@ -11,7 +11,6 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The extended attributes of a tree, each kept once: mostly all files have the same few. Those that
@@ -66,15 +65,13 @@ final class XattrTable {
     /**
      * Writes the attribute at {@code offset} of zeroed memory; returns where it ends.
      *
-     * @param spool where name and value come from, or null to leave them out
+     * @param spool where name and value come from
      */
-    long write(MemorySegment dst, long offset, @Nullable Spool spool) throws IOException {
+    long write(MemorySegment dst, long offset, Spool spool) throws IOException {
       LittleEndian.put8(dst, offset, nameBytes);
       LittleEndian.put8(dst, offset + 1, number);
       LittleEndian.put16(dst, offset + 2, valueBytes);
-      if (spool != null) {
-        spool.read(spooledAt, nameBytes + valueBytes, dst, offset + 4);
-      }
+      spool.read(spooledAt, nameBytes + valueBytes, dst, offset + 4);
       return offset + sizeBytes();
     }
   }

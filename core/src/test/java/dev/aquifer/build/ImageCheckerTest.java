@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.aquifer.image.FileType;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.FileSource;
-import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,10 +56,9 @@ class ImageCheckerTest {
     }
     plan = ImagePlan.of(tree, List.of(new Device("blob", BLOCKS)), null);
     bootstrap = temp.resolve("bootstrap");
-    Sha256 spooled = spool.finish();
+    spool.finish();
     try (OutputFile file = OutputFile.create(bootstrap)) {
-      Sha256 digest = ImageWriter.write(plan, spool, spooled, DEVICE_OF_BLOB, "", null, file);
-      assertThat(digest).isEqualTo(Sha256.hash(Files.readAllBytes(bootstrap)));
+      ImageWriter.write(plan, spool, null, DEVICE_OF_BLOB, "", null, file);
     }
   }
 
