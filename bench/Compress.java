@@ -79,27 +79,26 @@ public final class Compress {
         Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = file.map(FileChannel.MapMode.READ_ONLY, 0, file.size(), arena);
       for (long at = 0; at < bytes.byteSize(); at += SEGMENT) {
-        compressor.reset();
-        long length = Math.min(SEGMENT, bytes.byteSize() - at);
-        blocks += segment(compressor, bytes.asSlice(at, length), dst);
+        MemorySegment segment = bytes.asSlice(at, Math.min(SEGMENT, bytes.byteSize() - at));
+        compressor.start(segment);
+        blocks += segment(compressor, (int) segment.byteSize(), dst);
       }
     }
     return blocks;
   }
 
-  private static long segment(Compressor compressor, MemorySegment bytes, MemorySegment dst) {
+  private static long segment(Compressor compressor, int length, MemorySegment dst) {
     long blocks = 0;
-    for (long at = 0; at < bytes.byteSize(); ) {
-      long left = bytes.byteSize() - at;
-      Fitted fitted =
-          left <= BLOCK ? Fitted.NOTHING : compressor.compress(bytes.asSlice(at), dst);
+    for (int at = 0; at < length; ) {
+      int left = length - at;
+      Fitted fitted = left <= BLOCK ? Fitted.NOTHING : compressor.compress(at, length, dst);
       int needed = (fitted.streamBytes() + BLOCK - 1) / BLOCK;
       if (fitted.consumedBytes() > needed * BLOCK) {
         blocks += needed;
         at += fitted.consumedBytes();
       } else {
         // It stays as it is, in whole blocks.
-        long plain = Math.min(left, dst.byteSize());
+        int plain = (int) Math.min(left, dst.byteSize());
         blocks += (plain + BLOCK - 1) / BLOCK;
         at += plain;
       }

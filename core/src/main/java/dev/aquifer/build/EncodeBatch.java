@@ -302,8 +302,8 @@ final class EncodeBatch extends Batch implements Closeable {
   }
 
   private void encode(Compressor compressor, int piece) {
-    compressor.reset();
     MemorySegment data = bytes(piece);
+    compressor.start(data);
     int length = (int) data.byteSize();
     boolean isEnd = isEnd(piece);
     StoredPiece target = storedPieces[piece];
@@ -334,7 +334,7 @@ final class EncodeBatch extends Batch implements Closeable {
       boolean mayBeInline = isLast && encoding.mayInlineTails();
       Fitted fitted = Fitted.NOTHING;
       if (left > block.bytes() || mayBeInline || isWithin(at, end, length)) {
-        fitted = compress(compressor, data.asSlice(at, left), storedEnd[piece] + room);
+        fitted = compress(compressor, at, end, storedEnd[piece] + room);
       }
       if (isLast
           && encoding.fragments() == Encoding.Fragments.TAILS
@@ -418,18 +418,20 @@ final class EncodeBatch extends Batch implements Closeable {
   }
 
   /** Makes a stream at the end of what is stored, and before {@code storedLimit}. */
-  private Fitted compress(Compressor compressor, MemorySegment data, int storedLimit) {
+  private Fitted compress(Compressor compressor, int at, int end, int storedLimit) {
+    int left = end - at;
+    int length = Math.min(left, encoding.extentBytes());
     if (encoding.hasEvenExtents()) {
-      long length = Math.min(data.byteSize(), encoding.extentBytes());
-      Fitted fitted = compressor.compress(data.asSlice(0, length), stored.asSlice(used, length));
+      Fitted fitted = compressor.compress(at, at + length, stored.asSlice(used, length));
       return fitted.consumedBytes() == length ? fitted : Fitted.NOTHING;
     }
-    long blocks = encoding.isPacked() ? Integer.MAX_VALUE : MAX_CLUSTER_BLOCKS;
-    long limit = Math.min(data.byteSize(), blocks << block.bits());
-    long most = Math.min(encoding.clusterBytes(), block.roundUp(data.byteSize()));
-    long room = encoding.isPacked() ? Math.min(most, storedLimit - used) : most;
-    return compressor.compress(
-        data.asSlice(0, Math.min(limit, encoding.extentBytes())), stored.asSlice(used, room));
+    long most = Math.min(encoding.clusterBytes(), block.roundUp(left));
+    if (encoding.isPacked()) {
+      most = Math.min(most, storedLimit - used);
+    } else {
+      length = (int) Math.min(length, (long) MAX_CLUSTER_BLOCKS << block.bits());
+    }
+    return compressor.compress(at, at + length, stored.asSlice(used, most));
   }
 
   /** How much of the image a stream takes. */

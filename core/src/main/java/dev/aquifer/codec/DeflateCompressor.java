@@ -24,6 +24,7 @@ final class DeflateCompressor implements Compressor {
 
   private final Deflater deflater;
   private final DeflateCut cut = new DeflateCut();
+  private MemorySegment data = MemorySegment.NULL;
   private byte[] stream = {};
 
   /** The input for each byte of output, in the cluster before. */
@@ -34,13 +35,13 @@ final class DeflateCompressor implements Compressor {
   }
 
   @Override
-  public Fitted compress(MemorySegment src, MemorySegment dst) {
-    int available = (int) Math.min(src.byteSize(), MAX_DECODED_BYTES);
+  public Fitted compress(int start, int end, MemorySegment dst) {
+    int available = Math.min(end - start, MAX_DECODED_BYTES);
     int limit = (int) Math.min(dst.byteSize(), MAX_STREAM_BYTES);
     if (limit == 0) {
       return Fitted.NOTHING;
     }
-    ByteBuffer in = src.asSlice(0, available).asByteBuffer();
+    ByteBuffer in = data.asSlice(start, available).asByteBuffer();
     int length = 0;
     int size = 0;
     int consumed = 0;
@@ -101,7 +102,8 @@ final class DeflateCompressor implements Compressor {
   }
 
   @Override
-  public void reset() {
+  public void start(MemorySegment data) {
+    this.data = data;
     ratio = FIRST_RATIO;
   }
 

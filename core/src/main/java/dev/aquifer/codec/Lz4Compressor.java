@@ -11,8 +11,8 @@ import java.nio.ByteOrder;
  * blocks end with: literals alone, at least {@link #LAST_LITERALS} of them, and no match begins in
  * the last {@link #LAST_MATCH} bytes.
  *
- * <p>Works on arrays, for the reasons the decoder has. As much of the input is copied as the block
- * may want: when it wants more, all is done again with more of it. What was copied at first never
+ * <p>Works on arrays, for the reasons the decoder has. As much of the piece is copied as a block
+ * may want: when it wants more, the block is made again with more. What was copied at first never
  * shows in the result.
  */
 abstract sealed class Lz4Compressor implements Compressor
@@ -31,10 +31,18 @@ abstract sealed class Lz4Compressor implements Compressor
 
   private static final int OFFSET_BYTES = 2;
   private static final int SLACK_BYTES = Long.BYTES;
-  private static final int FIRST_INPUT_BYTES = 1 << 16;
 
-  /** The input, and bytes that may be read after it. */
-  byte[] in = new byte[FIRST_INPUT_BYTES + SLACK_BYTES];
+  /** The least that is copied of a piece at once. */
+  private static final int COPY_BYTES = 1 << 16;
+
+  /** To this, arrays grow by doubling. */
+  private static final int USUAL_BYTES = 4 << 20;
+
+  /** The piece, as far as it was copied, and bytes that may be read after it. */
+  byte[] in = new byte[COPY_BYTES + SLACK_BYTES];
+
+  private MemorySegment data = MemorySegment.NULL;
+  private int copied;
 
   /** The block as far as it has come: {@link #out} bytes of at most {@link #limit}. */
   private byte[] block = {};
@@ -53,12 +61,26 @@ abstract sealed class Lz4Compressor implements Compressor
     lookAhead = LAST_MATCH + enough;
   }
 
-  /** Makes a block of bytes of {@link #in} before {@code end}; returns how many it stands for. */
-  abstract int encode(int end);
+  /**
+   * Makes a block of the bytes of {@link #in} from {@code start} to {@code end}; returns where what
+   * it stands for ends.
+   */
+  abstract int encode(int start, int end);
 
   @Override
-  public final Fitted compress(MemorySegment src, MemorySegment dst) {
-    int available = (int) Math.min(src.byteSize(), MAX_DECODED_BYTES);
+  public final void start(MemorySegment data) {
+    int size = Math.toIntExact(data.byteSize() + SLACK_BYTES);
+    if (in.length < size) {
+      in = new byte[Math.max(size, Math.min(2 * in.length, USUAL_BYTES))];
+    }
+    this.data = data;
+    copied = 0;
+    lastConsumed = 0;
+  }
+
+  @Override
+  public final Fitted compress(int start, int end, MemorySegment dst) {
+    int last = Math.min(end, start + MAX_DECODED_BYTES);
     limit = Math.toIntExact(Math.min(dst.byteSize(), MAX_STREAM_BYTES));
     if (limit == 0) {
       return Fitted.NOTHING;
@@ -68,12 +90,12 @@ abstract sealed class Lz4Compressor implements Compressor
     }
     int wanted = Math.max(4 * limit, lastConsumed + lastConsumed / 2);
     while (true) {
-      int end = Math.min(available, wanted);
-      load(src, end);
+      int stop = Math.min(last, start + wanted);
+      copy(stop);
       out = 0;
-      int consumed = encode(end);
-      if (end < available && consumed > end - lookAhead) {
-        wanted = 4 * end;
+      int consumed = encode(start, stop) - start;
+      if (stop < last && consumed > stop - start - lookAhead) {
+        wanted *= 4;
         continue;
       }
       lastConsumed = consumed;
@@ -85,16 +107,12 @@ abstract sealed class Lz4Compressor implements Compressor
     }
   }
 
-  private void load(MemorySegment src, int count) {
-    if (in.length < count + SLACK_BYTES) {
-      in = new byte[Math.max(count, Math.min(2 * count, MAX_DECODED_BYTES)) + SLACK_BYTES];
+  private void copy(int end) {
+    if (copied < end) {
+      int next = (int) Math.min(data.byteSize(), Math.max(end, (long) copied + COPY_BYTES));
+      MemorySegment.copy(data, ValueLayout.JAVA_BYTE, copied, in, copied, next - copied);
+      copied = next;
     }
-    MemorySegment.copy(src, ValueLayout.JAVA_BYTE, 0, in, 0, count);
-  }
-
-  @Override
-  public void reset() {
-    // Nothing of earlier calls shows in later ones.
   }
 
   @Override

@@ -15,11 +15,11 @@ final class Lz4FastCompressor extends Lz4Compressor {
   /** After so many positions without a match, in powers of two, steps grow by one. */
   private static final int PATIENCE = 6;
 
-  /** Where a hash was last seen, as {@link #base} and its position. */
+  /** Where a hash was last seen: a position of the block, from {@link #first} on. */
   private final int[] table = new int[1 << HASH_BITS];
 
   /** Grows with each block, so that what others left in the table is older than the block. */
-  private int base = 1;
+  private int first = 1;
 
   /** Where the match starts that {@link #search} found. */
   private int matchStart;
@@ -29,13 +29,13 @@ final class Lz4FastCompressor extends Lz4Compressor {
   }
 
   @Override
-  int encode(int end) {
-    if (base > Integer.MAX_VALUE - 2 * MAX_DECODED_BYTES) {
+  int encode(int start, int end) {
+    if (first > Integer.MAX_VALUE - 2 * MAX_DECODED_BYTES) {
       Arrays.fill(table, 0);
-      base = 1;
+      first = 1;
     }
-    int anchor = sequences(in, end - LAST_MATCH, end - LAST_LITERALS, base);
-    base += end;
+    int anchor = sequences(in, start, end);
+    first += end - start;
     return putLastLiterals(anchor, end);
   }
 
@@ -44,22 +44,25 @@ final class Lz4FastCompressor extends Lz4Compressor {
   }
 
   /** Puts sequences while there are matches and room; returns where the last one ends. */
-  private int sequences(byte[] in, int lastStart, int lastEnd, int base) {
+  private int sequences(byte[] in, int start, int end) {
     int[] table = this.table;
-    int anchor = 0;
-    if (lastStart <= 0) {
+    int base = first - start;
+    int lastStart = end - LAST_MATCH;
+    int lastEnd = end - LAST_LITERALS;
+    int anchor = start;
+    if (lastStart <= start) {
       return anchor;
     }
-    table[hash((long) LONG.get(in, 0))] = base;
-    int at = 1;
+    table[hash((long) LONG.get(in, start))] = base + start;
+    int at = start + 1;
     while (true) {
-      int found = search(in, at, lastStart, base);
+      int found = search(in, at, lastStart, base, start);
       if (found < 0) {
         return anchor;
       }
       at = found;
       int match = matchStart;
-      while (at > anchor && match > 0 && in[at - 1] == in[match - 1]) {
+      while (at > anchor && match > start && in[at - 1] == in[match - 1]) {
         at--;
         match--;
       }
@@ -79,24 +82,24 @@ final class Lz4FastCompressor extends Lz4Compressor {
         int hash = hash(here);
         match = table[hash] - base;
         table[hash] = base + at;
-      } while (match >= 0
+      } while (match >= start
           && at - match <= MAX_DISTANCE
           && (int) INT.get(in, match) == (int) INT.get(in, at));
       at++;
     }
   }
 
-  /** Returns where there is a match of at least 4 bytes, from {@code at} on; -1 if nowhere. */
-  private int search(byte[] in, int start, int lastStart, int base) {
+  /** Returns where there is a match of at least 4 bytes, from {@code from} on; -1 if nowhere. */
+  private int search(byte[] in, int from, int lastStart, int base, int start) {
     int[] table = this.table;
-    int at = start;
+    int at = from;
     int tries = 1 << PATIENCE;
     while (at <= lastStart) {
       long here = (long) LONG.get(in, at);
       int hash = hash(here);
       int match = table[hash] - base;
       table[hash] = base + at;
-      if (match >= 0 && at - match <= MAX_DISTANCE && (int) INT.get(in, match) == (int) here) {
+      if (match >= start && at - match <= MAX_DISTANCE && (int) INT.get(in, match) == (int) here) {
         matchStart = match;
         return at;
       }

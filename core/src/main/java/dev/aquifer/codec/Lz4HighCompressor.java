@@ -40,13 +40,20 @@ final class Lz4HighCompressor extends Lz4Compressor {
   private final int attempts;
   private final int enough;
 
-  /** Where a hash was last seen, as {@link #base} and its position. */
+  /** Where a hash was last seen: a position of the block, from {@link #first} on. */
   private final int[] heads = new int[1 << HASH_BITS];
 
   /** For each of these, where its hash was seen before, the same way. */
   private final int[] before = new int[DISTANCES];
 
-  private int base = 1;
+  /** Grows with each block, so that what others left is older than the block. */
+  private int first = 1;
+
+  /** What makes such numbers of positions of the piece. */
+  private int base;
+
+  /** Where the block begins in the piece. */
+  private int blockStart;
 
   /** Of the positions from {@link #start} on: the bytes before them, at best. */
   private final int[] prices;
@@ -86,18 +93,20 @@ final class Lz4HighCompressor extends Lz4Compressor {
   }
 
   @Override
-  int encode(int end) {
-    if (base > Integer.MAX_VALUE - 2 * MAX_DECODED_BYTES) {
+  int encode(int from, int end) {
+    if (first > Integer.MAX_VALUE - 2 * MAX_DECODED_BYTES) {
       Arrays.fill(heads, 0);
-      base = 1;
+      first = 1;
     }
-    start = 0;
-    anchor = 0;
+    base = first - from;
+    blockStart = from;
+    start = from;
+    anchor = from;
     isFull = false;
     while (start < end && !isFull) {
       start = window(end);
     }
-    base += end;
+    first += end - from;
     return putLastLiterals(anchor, end);
   }
 
@@ -253,7 +262,7 @@ final class Lz4HighCompressor extends Lz4Compressor {
     int candidate = heads[hash];
     before[base + at & DISTANCES - 1] = candidate;
     heads[hash] = base + at;
-    int oldest = Math.max(0, at - MAX_DISTANCE);
+    int oldest = Math.max(blockStart, at - MAX_DISTANCE);
     if (length < enough) {
       for (int left = length < GOOD ? attempts : attempts / 4 + 1;
           left > 0 && candidate - base >= oldest;

@@ -27,6 +27,7 @@ final class MicroLzmaCompressor implements Compressor {
   private final LzmaCut cut = new LzmaCut();
   private byte[] in = new byte[MIN_DICTIONARY_BYTES];
   private byte[] stream = {};
+  private MemorySegment data = MemorySegment.NULL;
 
   MicroLzmaCompressor(int level, int dictionaryBytes) {
     this.level = level;
@@ -34,8 +35,8 @@ final class MicroLzmaCompressor implements Compressor {
   }
 
   @Override
-  public Fitted compress(MemorySegment src, MemorySegment dst) {
-    int available = (int) Math.min(src.byteSize(), MAX_DECODED_BYTES);
+  public Fitted compress(int start, int end, MemorySegment dst) {
+    int available = Math.min(end - start, MAX_DECODED_BYTES);
     int limit = (int) Math.min(dst.byteSize(), MAX_STREAM_BYTES);
     if (stream.length < limit + BEYOND_BYTES) {
       stream = new byte[limit + BEYOND_BYTES];
@@ -43,7 +44,7 @@ final class MicroLzmaCompressor implements Compressor {
     try {
       LZMA2Options options = options(available);
       Sink sink = new Sink(stream, limit + BEYOND_BYTES);
-      encode(src, available, options, sink);
+      encode(data.asSlice(start, available), options, sink);
       int streamBytes = sink.size;
       int consumed = available;
       if (streamBytes > limit) {
@@ -82,8 +83,8 @@ final class MicroLzmaCompressor implements Compressor {
   }
 
   /** Feeds the encoder until it has had everything or the sink is full. */
-  private void encode(MemorySegment src, int available, LZMA2Options options, Sink sink)
-      throws IOException {
+  private void encode(MemorySegment src, LZMA2Options options, Sink sink) throws IOException {
+    int available = (int) src.byteSize();
     int piece = Math.max(MIN_PIECE_BYTES, sink.capacity / 8);
     try {
       LZMAOutputStream lzma =
@@ -104,8 +105,8 @@ final class MicroLzmaCompressor implements Compressor {
   }
 
   @Override
-  public void reset() {
-    // Nothing of earlier calls shows in later ones.
+  public void start(MemorySegment data) {
+    this.data = data;
   }
 
   @Override

@@ -18,6 +18,7 @@ final class ZstdCompressor implements Compressor {
   private final Arena arena = Arena.ofShared();
 
   private final Search search = new Search();
+  private MemorySegment data = MemorySegment.NULL;
 
   /** Where tries go; the best one until now is in the other. */
   private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
@@ -31,8 +32,8 @@ final class ZstdCompressor implements Compressor {
   }
 
   @Override
-  public Fitted compress(MemorySegment src, MemorySegment dst) {
-    int available = (int) Math.min(src.byteSize(), MAX_DECODED_BYTES);
+  public Fitted compress(int start, int end, MemorySegment dst) {
+    int available = Math.min(end - start, MAX_DECODED_BYTES);
     int limit = (int) Math.min(dst.byteSize(), MAX_STREAM_BYTES);
     // How far a try was off is a hint for the next.
     int room = limit + Math.max(limit / 4, 64);
@@ -42,7 +43,7 @@ final class ZstdCompressor implements Compressor {
       scratch = arena.allocate(capacity).asByteBuffer();
       best = arena.allocate(capacity).asByteBuffer();
     }
-    ByteBuffer in = src.asSlice(0, available).asByteBuffer();
+    ByteBuffer in = data.asSlice(start, available).asByteBuffer();
     search.start(available, limit);
     for (int length = search.next(); length > 0; length = search.next()) {
       int size = tryOne(in, length, room);
@@ -70,7 +71,8 @@ final class ZstdCompressor implements Compressor {
   }
 
   @Override
-  public void reset() {
+  public void start(MemorySegment data) {
+    this.data = data;
     search.reset();
   }
 

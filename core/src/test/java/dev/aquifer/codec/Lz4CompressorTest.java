@@ -43,17 +43,22 @@ class Lz4CompressorTest extends CompressorContract {
     for (String compression : compressions()) {
       try (Compressor compressor = Compression.parse(compression).open();
           Arena arena = Arena.ofConfined()) {
+        MemorySegment zeros = arena.allocate(500_000);
         for (String name : List.of("text", "program", "mixed")) {
           byte[] plain = samples.get(name);
           MemorySegment src = arena.allocate(plain.length).copyFrom(MemorySegment.ofArray(plain));
           for (int i = 0; i < 100; i++) {
-            MemorySegment part = src.asSlice(random.nextInt(plain.length / 2));
+            int start = random.nextInt(plain.length / 2);
             MemorySegment one = arena.allocate(100 + random.nextInt(5000));
             MemorySegment other = arena.allocate(one.byteSize());
-            compressor.compress(src, arena.allocate(1));
-            Fitted few = compressor.compress(part, one);
-            compressor.compress(arena.allocate(500_000), arena.allocate(4096));
-            Fitted many = compressor.compress(part, other);
+            compressor.start(src);
+            compressor.compress(0, plain.length, arena.allocate(1));
+            Fitted few = compressor.compress(start, plain.length, one);
+            compressor.start(zeros);
+            compressor.compress(0, 500_000, arena.allocate(4096));
+            compressor.start(src);
+            compressor.compress(random.nextInt(plain.length), plain.length, arena.allocate(4096));
+            Fitted many = compressor.compress(start, plain.length, other);
             assertThat(many).isEqualTo(few);
             assertThat(one.mismatch(other)).isEqualTo(-1);
           }
