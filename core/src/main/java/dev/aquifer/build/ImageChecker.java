@@ -7,9 +7,12 @@ import dev.aquifer.image.Inode;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Future;
 
 /**
  * Reads an image's metadata back through the reader and compares it with what was planned: the
@@ -18,40 +21,70 @@ import java.util.Arrays;
  * data, and where every chunk and cluster lies. The data itself is not read again.
  */
 final class ImageChecker {
+  /** So many inodes are checked by one thread at a time. */
+  private static final int PART = 2048;
+
+  /** Opens the metadata, once for each thread. */
+  interface Opener {
+    ByteSource open() throws IOException;
+  }
+
   private final ImagePlan plan;
-  private final Spool spool;
+  private final ByteSource spooled;
   private final int[] deviceOfBlob;
   private final Image image;
-  private final MemorySegment planned;
+  private final MemorySegment planned = MemorySegment.ofArray(new byte[2 * BlockSize.MAX_BYTES]);
 
-  private ImageChecker(
-      ImagePlan plan, Spool spool, int[] deviceOfBlob, Image image, MemorySegment planned) {
+  private ImageChecker(ImagePlan plan, ByteSource spooled, int[] deviceOfBlob, Image image) {
     this.plan = plan;
-    this.spool = spool;
+    this.spooled = spooled;
     this.deviceOfBlob = deviceOfBlob;
     this.image = image;
-    this.planned = planned;
   }
 
   /**
-   * Checks {@code metadata}.
+   * Checks {@code metadata} in {@code threads} threads.
    *
    * @throws CorruptDataException if it is not as planned: a fault of this program or of the disk
    */
-  static void check(ImagePlan plan, Spool spool, int[] deviceOfBlob, ByteSource metadata)
+  static void check(ImagePlan plan, Spool spool, int[] deviceOfBlob, Opener metadata, int threads)
       throws IOException {
-    try (Arena arena = Arena.ofConfined()) {
-      new ImageChecker(
-              plan,
-              spool,
-              deviceOfBlob,
-              Image.open(metadata),
-              arena.allocate(2L * BlockSize.MAX_BYTES))
-          .check();
+    int inodes = plan.byNid().size();
+    WorkerPool pool = WorkerPool.start(Math.min(threads, 1 + inodes / PART));
+    try {
+      List<Future<Boolean>> parts = new ArrayList<>();
+      for (int first = 0; first < inodes; first += PART) {
+        List<Node> nodes = plan.byNid().subList(first, Math.min(first + PART, inodes));
+        boolean isFirst = first == 0;
+        Callable<Boolean> part =
+            () -> {
+              try (ByteSource spooled = spool.open();
+                  ByteSource written = new PagedSource(metadata.open())) {
+                Image image = Image.open(written);
+                new ImageChecker(plan, spooled, deviceOfBlob, image).check(isFirst, nodes);
+                return true;
+              }
+            };
+        parts.add(pool.executor().submit(part));
+      }
+      for (Future<Boolean> part : parts) {
+        Object unused = Waiting.on(part);
+      }
+    } finally {
+      pool.end();
     }
   }
 
-  private void check() throws IOException {
+  private void check(boolean hasHead, List<Node> nodes) throws IOException {
+    if (hasHead) {
+      checkHead();
+    }
+    for (Node node : nodes) {
+      checkNode(node, image.inode(node.nid));
+    }
+  }
+
+  private void checkHead() throws IOException {
     require(
         image.superblock().featureCompat() == ImageWriter.compatibleFeatures(plan)
             && image.superblock().featureIncompat() == ImageWriter.incompatibleFeatures(plan),
@@ -69,9 +102,6 @@ final class ImageChecker {
           image.deviceSlots().get(i).tag().equals(device.tag())
               && image.deviceSlots().get(i).blocks() == device.blocks(),
           "device slot " + (i + 1));
-    }
-    for (Node node : plan.byNid()) {
-      checkNode(node, image.inode(node.nid));
     }
   }
 
@@ -186,7 +216,7 @@ final class ImageChecker {
       throws IOException {
     MemorySegment expected = planned.asSlice(0, length);
     MemorySegment found = planned.asSlice(BlockSize.MAX_BYTES, length);
-    spool.read(node.spooledAt, length, expected, 0);
+    spooled.read(node.spooledAt, expected);
     data.read(position, found);
     require(expected.mismatch(found) < 0, node);
   }

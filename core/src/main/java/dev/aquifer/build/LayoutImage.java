@@ -205,8 +205,8 @@ final class LayoutImage {
     }
     try (FileSource written = FileSource.open(file)) {
       digest = Sha256.hash(written);
-      ImageChecker.check(plan, spool, deviceOfBlob, written);
     }
+    ImageChecker.check(plan, spool, deviceOfBlob, () -> FileSource.open(file), options.threads());
     return layout.add(
         file,
         ImageManifest.BOOTSTRAP_TYPE,

@@ -326,9 +326,7 @@ public final class SingleImage {
     }
     ImageWriter.write(
         plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
-    try (ByteSource written = target.file().open()) {
-      ImageChecker.check(plan, spool, deviceOfBlob, written);
-    }
+    ImageChecker.check(plan, spool, deviceOfBlob, target.file()::open, options.threads());
   }
 
   /** Writes the metabox behind all else that was planned; returns a digest of it. */

@@ -1,11 +1,11 @@
 package dev.aquifer.build;
 
+import dev.aquifer.io.ByteSource;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.LinkedHashMap;
-import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Small data that must wait until the bootstrap is written: values of extended attributes, link
@@ -14,11 +14,6 @@ import java.util.SequencedMap;
  */
 final class Spool implements Closeable {
   private static final int BUFFER_BYTES = 256 << 10;
-  private static final int PAGE_BITS = 16;
-  private static final int PAGE_BYTES = 1 << PAGE_BITS;
-
-  /** What is read comes from some places that advance side by side, one for each kind of data. */
-  private static final int MAX_PAGES = 16;
 
   private final OutputFile file;
   private final Arena arena = Arena.ofConfined();
@@ -26,9 +21,7 @@ final class Spool implements Closeable {
   /** Bytes not yet written. */
   private final MemorySegment buffer;
 
-  /** Parts of the file by their number, the one used last at the end. */
-  private final SequencedMap<Long, MemorySegment> pages = new LinkedHashMap<>(32, 0.75f, true);
-
+  private @Nullable ByteSource reader;
   private long bufferStart;
   private long sizeBytes;
 
@@ -71,33 +64,25 @@ final class Spool implements Closeable {
 
   /** Copies {@code lengthBytes} bytes from {@code position} to {@code dst}, after the finish. */
   void read(long position, int lengthBytes, MemorySegment dst, long dstOffset) throws IOException {
-    for (int done = 0; done < lengthBytes; ) {
-      long number = position + done >>> PAGE_BITS;
-      MemorySegment page = page(number);
-      long from = position + done - (number << PAGE_BITS);
-      int step = (int) Math.min(lengthBytes - done, PAGE_BYTES - from);
-      MemorySegment.copy(page, from, dst, dstOffset + done, step);
-      done += step;
+    if (reader == null) {
+      reader = open();
     }
+    reader.read(position, dst.asSlice(dstOffset, lengthBytes));
   }
 
-  private MemorySegment page(long number) throws IOException {
-    MemorySegment known = pages.get(number);
-    if (known != null) {
-      return known;
-    }
-    MemorySegment page =
-        pages.size() < MAX_PAGES ? arena.allocate(PAGE_BYTES) : pages.pollFirstEntry().getValue();
-    long start = number << PAGE_BITS;
-    file.read(start, page.asSlice(0, Math.min(PAGE_BYTES, sizeBytes - start)));
-    pages.put(number, page);
-    return page;
+  /** Opens what was appended, after the finish, for another thread. */
+  ByteSource open() throws IOException {
+    return new PagedSource(file.open());
   }
 
   @Override
   public void close() throws IOException {
     if (arena.scope().isAlive()) {
       arena.close();
+    }
+    if (reader != null) {
+      reader.close();
+      reader = null;
     }
     file.delete();
   }

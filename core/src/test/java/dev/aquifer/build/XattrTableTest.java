@@ -35,7 +35,7 @@ class XattrTableTest {
       for (int i = 0; i < count; i++) {
         item.xattrs.clear();
         item.xattrs.add(Xattr.of("security.ima", TestTrees.noise(i, valueBytes)));
-        sets.add(table.add(tree, file));
+        sets.add(table.add(tree.xattrs(file), tree, file));
       }
       assertThat(usedBytes() - before).isLessThan(count * 400L);
       assertThat(table.share()).isZero();
@@ -57,13 +57,18 @@ class XattrTableTest {
     tree.file("other", new byte[0]).xattr("user.x", "12").xattr("user.z", "");
     try (Spool spool = Spool.create(OutputFile.create(temp.resolve("spool")))) {
       XattrTable table = new XattrTable(spool, LongPrefixes.NONE);
-      table.add(tree, file(tree, "a"));
-      XattrSet second = table.add(tree, file(tree, "b"));
-      assertThat(table.add(tree, file(tree, "c"))).isSameAs(second);
-      assertThat(table.add(tree, file(tree, "b"))).isSameAs(second);
-      table.add(tree, file(tree, "a"));
+      add(table, tree, "a");
+      XattrSet second = add(table, tree, "b");
+      assertThat(add(table, tree, "c")).isSameAs(second);
+      assertThat(add(table, tree, "b")).isSameAs(second);
+      add(table, tree, "a");
       assertThat(table.share()).isEqualTo(2 * 8);
       assertThat(table.shared()).hasSize(2);
     }
+  }
+
+  private static XattrSet add(XattrTable table, MemoryTree tree, String name) throws IOException {
+    SourceEntry file = file(tree, name);
+    return table.add(tree.xattrs(file), tree, file);
   }
 }
