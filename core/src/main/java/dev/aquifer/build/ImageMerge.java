@@ -33,6 +33,9 @@ public final class ImageMerge {
   /** See {@link ImageBuilder#buildMerged}. */
   static SingleImage.Result build(List<Layer> layers, Path output, BuildOptions options)
       throws IOException {
+    if (layers.isEmpty()) {
+      throw new IllegalArgumentException("no images: expected at least one to merge");
+    }
     BlockSize block = new BlockSize(layers.getFirst().image.superblock().blockBits());
     List<Device> devices = new ArrayList<>();
     List<Integer> firstDevices = new ArrayList<>();

@@ -71,7 +71,7 @@ public final class CompressHints {
     Pattern regex = PosixRegex.compile(matcher.group("regex"));
     int bytes = Integer.parseInt(matcher.group("bytes"));
     return new ClusterRule(
-        path -> regex.matcher(path).find(), bytes == 0 ? null : compression, bytes);
+        path -> DeepMatch.find(regex, path), bytes == 0 ? null : compression, bytes);
   }
 
   private static Compression compression(String number, List<Compression> compressions) {

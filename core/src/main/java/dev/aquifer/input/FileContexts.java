@@ -39,7 +39,7 @@ public final class FileContexts {
   private record Line(
       int number, String stem, Pattern pattern, @Nullable FileType type, @Nullable String label) {
     boolean fits(String path, FileType of) {
-      return (type == null || type == of) && pattern.matcher(path).matches();
+      return (type == null || type == of) && DeepMatch.matches(pattern, path);
     }
   }
 

@@ -89,7 +89,7 @@ public record Selection(
    */
   public Selection withoutRegex(String regex) {
     Pattern pattern = PosixRegex.compile(new String(bytes(regex), StandardCharsets.ISO_8859_1));
-    return without(path -> pattern.matcher(path).find());
+    return without(path -> DeepMatch.find(pattern, path));
   }
 
   /** The same with other owners; null leaves them. */

@@ -67,7 +67,9 @@ final class Overlaps {
     this.image = image;
     this.maxRanges = maxRanges;
     Superblock superblock = image.superblock();
-    add(primary, Superblock.POSITION_BYTES, Superblock.SIZE_BYTES, "superblock");
+    int length =
+        superblock.metaboxNid() == 0 ? Superblock.SIZE_BYTES : Superblock.SIZE_WITH_METABOX_BYTES;
+    add(primary, Superblock.POSITION_BYTES, length, "superblock");
     add(
         primary,
         superblock.deviceTablePositionBytes(),

@@ -67,7 +67,8 @@ final class BuildJson {
             .put("sourceBytes", result.sourceBytes())
             .put("storedBytes", result.sizeBytes())
             .put("dataBytes", result.dataBytes())
-            .put("packedBytes", result.packedBytes());
+            .put("packedBytes", result.packedBytes())
+            .put("devices", result.devices());
     return tail(json, result.counts(), result.phases(), result.elapsed().toMillis());
   }
 

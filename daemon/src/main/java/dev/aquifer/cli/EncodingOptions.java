@@ -7,7 +7,10 @@ import dev.aquifer.input.CompressHints;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -182,10 +185,8 @@ final class EncodingOptions {
       encoding = encoding.withMaxExtentBytes(maxExtentBytes);
     }
     encoding = encoding.withCompressedDirectories(compressesDirectories());
-    for (String names : extended) {
-      for (String name : names.split(",", -1)) {
-        encoding = with(encoding, name);
-      }
+    for (String name : lastExtended()) {
+      encoding = with(encoding, name);
     }
     if (metadataZone != null && !metadataZone.matches("0|i|id|di")) {
       throw new IllegalArgumentException("--MZ=%s: expected 0, i, or id".formatted(metadataZone));
@@ -257,6 +258,17 @@ final class EncodingOptions {
       throw new IllegalArgumentException(message.formatted(bytes));
     }
     return Integer.numberOfTrailingZeros(bytes);
+  }
+
+  /** Of a name that is there several times, with ^ or without, the last one counts. */
+  private Collection<String> lastExtended() {
+    SequencedMap<String, String> last = new LinkedHashMap<>();
+    for (String names : extended) {
+      for (String name : names.split(",", -1)) {
+        last.putLast(name.startsWith("^") ? name.substring(1) : name, name);
+      }
+    }
+    return last.values();
   }
 
   private static Encoding with(Encoding encoding, String text) {

@@ -140,6 +140,19 @@ class BuildCommandTest {
   }
 
   @Test
+  void theLastWordOnAFeatureCounts() throws IOException {
+    Path plain = scratch.resolve("plain");
+    Program.run("build", source, "-o", plain, "-z", "lz4");
+    String[] words = {"fragments,^fragments", "dot-omitted,48bit,^48bit,^dot-omitted", "^dedupe"};
+    for (String word : words) {
+      Path image = scratch.resolve(word);
+      Program.Outcome outcome = Program.run("build", source, "-o", image, "-z", "lz4", "-E", word);
+      assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+      assertThat(Files.mismatch(image, plain)).as(word).isEqualTo(-1);
+    }
+  }
+
+  @Test
   void replacesNothingUnlessTold() throws IOException {
     Path image = scratch.resolve("image");
     Path other = Files.createDirectories(scratch.resolve("other"));

@@ -116,6 +116,17 @@ class ChunkedImageTest {
   }
 
   @Test
+  void theReportNamesTheDevice() throws Exception {
+    Path tree = Files.createDirectory(temp.resolve("tree"));
+    Files.writeString(tree.resolve("file"), "text");
+    Path device = temp.resolve("device");
+    Program.Outcome outcome =
+        Program.run(
+            "build", tree, "-o", out(), "--chunksize=4096", "--blobdev=" + device, "--json");
+    assertThat(outcome.out()).contains("\"devices\": [\"device\"]");
+  }
+
+  @Test
   void whatDoesNotGoTogetherIsTold() {
     tells("chunk size 5000: expected a power of two", "--chunksize=5000");
     tells("chunks of 512 bytes: expected 4096 to 67108864", "--chunksize=512");
