@@ -9,7 +9,6 @@ import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.zip.CRC32;
@@ -86,16 +85,11 @@ final class EncodeBatch extends Batch implements Closeable {
   private final int[] clustersEnd = new int[MAX_PIECES + 1];
   private final long[] fileDigests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final long[] fragmentDigests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
+  private final PieceClusters clusters = new PieceClusters();
   private long checksum;
-
-  private int[] clusterStart = new int[256];
-  private int[] clusterStored = new int[256];
-  private boolean[] isEncoded = new boolean[256];
-  private @Nullable Reference[] references = new Reference[256];
 
   private int used;
   private int inlineUsed;
-  private int clusters;
 
   /**
    * An empty batch.
@@ -208,7 +202,7 @@ final class EncodeBatch extends Batch implements Closeable {
   void encode() {
     used = 0;
     inlineUsed = 0;
-    clusters = 0;
+    clusters.truncate(0);
     for (int i = 0; i < count(); i++) {
       fragmentFrom[i] = -1;
       encoding = encoding(i);
@@ -223,7 +217,7 @@ final class EncodeBatch extends Batch implements Closeable {
       }
       storedEnd[i + 1] = used;
       inlineEnd[i + 1] = inlineUsed;
-      clustersEnd[i + 1] = clusters;
+      clustersEnd[i + 1] = clusters.count();
     }
     checksum = checksum(stored.asSlice(0, used));
     for (int i = 0; i < count(); i++) {
@@ -350,7 +344,7 @@ final class EncodeBatch extends Batch implements Closeable {
       int storedBytes = storedBytes(fitted);
       if (fitted.consumedBytes() > storedBytes) {
         store(fitted, storedBytes);
-        addCluster(at, storedBytes, true);
+        clusters.add(at, storedBytes, true);
         noteStored(piece, at, fitted.consumedBytes(), storedBytes, true);
         at += fitted.consumedBytes();
         failures = 0;
@@ -370,7 +364,7 @@ final class EncodeBatch extends Batch implements Closeable {
     if (mayBeFlat(piece) && fragmentFrom[piece] < 0 && isLarger(piece, length)) {
       used = storedEnd[piece];
       inlineUsed = inlineEnd[piece];
-      clusters = clustersEnd[piece];
+      clusters.truncate(clustersEnd[piece]);
       isFlat[piece] = true;
       storeFlat(piece);
       if (target != null) {
@@ -380,8 +374,7 @@ final class EncodeBatch extends Batch implements Closeable {
   }
 
   private void addReference(Reference reference, StoredPiece target) {
-    addCluster(reference.start(), reference.storedBytes(), reference.isEncoded());
-    references[clusters - 1] = reference;
+    clusters.add(reference);
     target.add(reference);
   }
 
@@ -396,12 +389,12 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether it is worth a stream that there is less than a block: not with all of a file. */
   private boolean isWithin(int start, int end, int length) {
-    return encoding.isPacked() && (start > 0 || end < length);
+    return encoding.isBytewise() && (start > 0 || end < length);
   }
 
   private void addFragment(int piece, int at) {
     fragmentFrom[piece] = at;
-    addCluster(at, 0, true);
+    clusters.add(at, 0, true);
   }
 
   private boolean isFragment(int left) {
@@ -426,7 +419,7 @@ final class EncodeBatch extends Batch implements Closeable {
       return fitted.consumedBytes() == length ? fitted : Fitted.NOTHING;
     }
     long most = Math.min(encoding.clusterBytes(), block.roundUp(left));
-    if (encoding.isPacked()) {
+    if (encoding.isBytewise()) {
       most = Math.min(most, storedLimit - used);
     } else {
       length = (int) Math.min(length, (long) MAX_CLUSTER_BLOCKS << block.bits());
@@ -436,7 +429,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** How much of the image a stream takes. */
   private int storedBytes(Fitted fitted) {
-    return encoding.isPacked() ? fitted.streamBytes() : (int) block.roundUp(fitted.streamBytes());
+    return encoding.isBytewise() ? fitted.streamBytes() : (int) block.roundUp(fitted.streamBytes());
   }
 
   /** Moves the stream to the end of its blocks. */
@@ -452,8 +445,8 @@ final class EncodeBatch extends Batch implements Closeable {
   private int storePlain(MemorySegment data, int at, int end) {
     int most = encoding.hasEvenExtents() ? encoding.extentBytes() : block.bytes();
     int length = Math.min(most, end - at);
-    int storedBytes = encoding.isPacked() ? length : block.bytes();
-    addCluster(at, storedBytes, false);
+    int storedBytes = encoding.isBytewise() ? length : block.bytes();
+    clusters.add(at, storedBytes, false);
     MemorySegment.copy(data, at, stored, used, length);
     stored.asSlice(used + length, storedBytes - length).fill((byte) 0);
     used += storedBytes;
@@ -465,29 +458,16 @@ final class EncodeBatch extends Batch implements Closeable {
     if (fitted.consumedBytes() == left && fitted.streamBytes() <= maxInline(block)) {
       MemorySegment.copy(stored, used, inline, inlineUsed, fitted.streamBytes());
       inlineUsed += fitted.streamBytes();
-      addCluster(at, 0, true);
+      clusters.add(at, 0, true);
       return true;
     }
     if (left <= maxInline(block)) {
       MemorySegment.copy(data, at, inline, inlineUsed, left);
       inlineUsed += left;
-      addCluster(at, 0, false);
+      clusters.add(at, 0, false);
       return true;
     }
     return false;
-  }
-
-  private void addCluster(int start, int storedBytes, boolean encoded) {
-    if (clusters == clusterStart.length) {
-      clusterStart = Arrays.copyOf(clusterStart, 2 * clusters);
-      clusterStored = Arrays.copyOf(clusterStored, 2 * clusters);
-      isEncoded = Arrays.copyOf(isEncoded, 2 * clusters);
-      references = Arrays.copyOf(references, 2 * clusters);
-    }
-    references[clusters] = null;
-    clusterStart[clusters] = start;
-    clusterStored[clusters] = storedBytes;
-    isEncoded[clusters++] = encoded;
   }
 
   /** What is to be stored of all pieces. */
@@ -507,7 +487,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Whether what is stored of a piece has to begin with a block of the image. */
   boolean needsBlocks(int piece) {
-    return !encoding(piece).isPacked()
+    return !encoding(piece).isBytewise()
         || isFlat(piece)
         || kind(piece) == PART && positionBytes(piece) == 0;
   }
@@ -553,20 +533,7 @@ final class EncodeBatch extends Batch implements Closeable {
 
   /** Adds the clusters of a piece to those of its file. */
   void addClusters(int piece, Clusters target) {
-    for (int i = clustersEnd[piece]; i < clustersEnd[piece + 1]; i++) {
-      long start = positionBytes(piece) + clusterStart[i];
-      Reference reference = references[i];
-      if (reference == null) {
-        target.add(start, clusterStored[i], isEncoded[i]);
-      } else {
-        target.refer(
-            start,
-            clusterStored[i],
-            isEncoded[i],
-            reference.positionBytes(),
-            reference.isPartial());
-      }
-    }
+    clusters.addTo(target, clustersEnd[piece], clustersEnd[piece + 1], positionBytes(piece));
   }
 
   /** Says where what is stored of a piece is in the image. */

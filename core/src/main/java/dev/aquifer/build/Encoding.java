@@ -3,24 +3,16 @@ package dev.aquifer.build;
 import dev.aquifer.codec.Algorithm;
 import dev.aquifer.codec.Compression;
 import dev.aquifer.codec.Compressor;
-import dev.aquifer.image.Feature;
-import dev.aquifer.io.LittleEndian;
-import java.io.ByteArrayOutputStream;
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
-import java.util.SortedSet;
-import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How data and metadata are encoded in an image of one file, and what the superblock has to say of
- * it. Start from {@link #plain} or {@link #compressed}.
+ * How data and metadata are encoded in an image of one file. Start from {@link #plain} or {@link
+ * #compressed}.
  *
  * @param compression how files are compressed; null for not at all
  * @param blockBits blocks have 2^blockBits bytes: 9 to 16
@@ -442,23 +434,12 @@ public record Encoding(
   }
 
   /** {@link #choices}, and that of the metabox. */
-  private List<Encoding> all() {
+  List<Encoding> all() {
     List<Encoding> all = choices();
     if (metabox != null) {
       all.add(ofMetabox());
     }
     return all;
-  }
-
-  /** The algorithms of all files, and of the metabox, by their numbers. */
-  private SortedSet<Algorithm> algorithmsInUse() {
-    SortedSet<Algorithm> found = new TreeSet<>(Comparator.comparingInt(Algorithm::number));
-    for (Encoding choice : all()) {
-      if (choice.compression != null) {
-        found.add(choice.compression.algorithm());
-      }
-    }
-    return found;
   }
 
   /** How many blocks there may be. */
@@ -470,7 +451,7 @@ public record Encoding(
    * Whether clusters lie byte by byte, and not in whole blocks. Linux 6.18 fails on streams of
    * DEFLATE of which only the very end, without data, is on a page of its own.
    */
-  boolean isPacked() {
+  boolean isBytewise() {
     return wide && compression != null && algorithm() != Algorithm.DEFLATE;
   }
 
@@ -479,7 +460,9 @@ public record Encoding(
     if (maxExtentBytes != 0) {
       return maxExtentBytes;
     }
-    return isPacked() && algorithm() != Algorithm.LZ4 ? clusterBytes : Compressor.MAX_DECODED_BYTES;
+    return isBytewise() && algorithm() != Algorithm.LZ4
+        ? clusterBytes
+        : Compressor.MAX_DECODED_BYTES;
   }
 
   /**
@@ -487,7 +470,7 @@ public record Encoding(
    * their index can be short; else as many as fill a cluster.
    */
   boolean hasEvenExtents() {
-    return isPacked() && extentBytes() <= clusterBytes;
+    return isBytewise() && extentBytes() <= clusterBytes;
   }
 
   /** Whether there is a packed inode, if there is something for it. */
@@ -507,103 +490,5 @@ public record Encoding(
   /** Whether the last cluster of a file may lie behind its inode. */
   boolean mayInlineTails() {
     return inlineTails && !wide;
-  }
-
-  private boolean hasConfigs() {
-    Set<Algorithm> algorithms = algorithmsInUse();
-    return !algorithms.isEmpty() && (isBig() || wide || !algorithms.equals(Set.of(Algorithm.LZ4)));
-  }
-
-  /** The bits of the superblock's incompatible features. */
-  long incompatibleFeatures() {
-    long forms =
-        (wide ? Feature.WIDE_ADDRESSES.bit() : 0) | (metabox != null ? Feature.METABOX.bit() : 0);
-    if (algorithmsInUse().isEmpty()) {
-      return forms;
-    }
-    return forms
-        | Feature.LZ4_0PADDING.bit()
-        | (hasConfigs() ? Feature.COMPR_CFGS.bit() : 0)
-        | (mayInlineTails() ? Feature.ZTAILPACKING.bit() : 0)
-        | (hasPacked() || dedupe ? Feature.FRAGMENTS.bit() : 0);
-  }
-
-  /** The superblock's field at byte 84: a bit for each algorithm, or the distance of LZ4. */
-  int algorithms() {
-    if (!hasConfigs()) {
-      return compression == null ? 0 : compression.dictionaryBytes(clusterBytes);
-    }
-    int bits = 0;
-    for (Algorithm algorithm : algorithmsInUse()) {
-      bits |= 1 << algorithm.number();
-    }
-    return bits;
-  }
-
-  /**
-   * The compression configurations: for each algorithm the length of its own, u16, and that; from
-   * byte {@link Frame#configsAt} on, aligned to 4 bytes.
-   *
-   * <table>
-   * <caption>configurations, little endian; the rest is 0</caption>
-   * <tr><th>algorithm</th><th>length</th><th>fields</th></tr>
-   * <tr><td>LZ4</td><td>14</td><td>distance of matches u16, blocks of the largest cluster u16</td></tr>
-   * <tr><td>MicroLZMA</td><td>14</td><td>size of the dictionary u32, format u16</td></tr>
-   * <tr><td>DEFLATE</td><td>6</td><td>window as a power of two u8</td></tr>
-   * <tr><td>Zstandard</td><td>6</td><td>format u8, window as a power of two less 10 u8</td></tr>
-   * </table>
-   */
-  byte[] configs() {
-    ByteArrayOutputStream all = new ByteArrayOutputStream();
-    if (hasConfigs()) {
-      for (Algorithm algorithm : algorithmsInUse()) {
-        all.writeBytes(config(algorithm));
-      }
-    }
-    return all.toByteArray();
-  }
-
-  /** What streams of {@code algorithm} may need, at most. */
-  private byte[] config(Algorithm algorithm) {
-    int dictionary = 0;
-    int clusters = 0;
-    for (Encoding choice : all()) {
-      if (choice.compression != null && choice.compression.algorithm() == algorithm) {
-        int most = Math.max(maxClusterBytes(), choice.clusterBytes);
-        dictionary = Math.max(dictionary, choice.compression.dictionaryBytes(most));
-        clusters = Math.max(clusters, choice.clusterBytes);
-      }
-    }
-    int windowBits = Integer.numberOfTrailingZeros(Integer.highestOneBit(dictionary));
-    return switch (algorithm) {
-      case LZ4 -> {
-        byte[] bytes = config(14);
-        LittleEndian.put16(MemorySegment.ofArray(bytes), 2, dictionary);
-        LittleEndian.put16(
-            MemorySegment.ofArray(bytes), 4, (clusters >>> blockBits) + (wide ? 1 : 0));
-        yield bytes;
-      }
-      case MICROLZMA -> {
-        byte[] bytes = config(14);
-        LittleEndian.put32(MemorySegment.ofArray(bytes), 2, dictionary);
-        yield bytes;
-      }
-      case DEFLATE -> {
-        byte[] bytes = config(6);
-        bytes[2] = (byte) windowBits;
-        yield bytes;
-      }
-      case ZSTD -> {
-        byte[] bytes = config(6);
-        bytes[3] = (byte) (windowBits - 10);
-        yield bytes;
-      }
-    };
-  }
-
-  private static byte[] config(int lengthBytes) {
-    byte[] bytes = new byte[2 + lengthBytes];
-    LittleEndian.put16(MemorySegment.ofArray(bytes), 0, lengthBytes);
-    return bytes;
   }
 }

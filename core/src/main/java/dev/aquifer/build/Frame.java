@@ -70,7 +70,8 @@ record Frame(
    */
   static Frame single(Encoding encoding, int prefixBytes, int devices, long dataBlocks) {
     BlockSize block = encoding.block();
-    long configsEnd = configsAt(encoding) + encoding.configs().length + prefixBytes;
+    long configsEnd =
+        configsAt(encoding) + new EncodingFields(encoding).configs().length + prefixBytes;
     long headBytes = headBytes(configsEnd, devices);
     long dataEnd = block.count(headBytes) + dataBlocks;
     return new Frame(block, devicesAt(configsEnd), headBytes, dataEnd, dataEnd, 0)

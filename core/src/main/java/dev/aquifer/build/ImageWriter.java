@@ -170,7 +170,7 @@ final class ImageWriter {
   private void writeHead() throws IOException {
     output.padTo(Superblock.POSITION_BYTES);
     writeSuperblock(output.next(Frame.superblockBytes(plan.encoding())));
-    write(plan.encoding().configs());
+    write(fields(plan).configs());
     write(ImagePlan.headPrefixes(plan.tree(), plan.encoding()));
     if (!plan.devices().isEmpty()) {
       output.padTo(plan.frame().devicesAt());
@@ -204,7 +204,7 @@ final class ImageWriter {
    * <tr><td>48</td><td>16</td><td>UUID</td></tr>
    * <tr><td>64</td><td>16</td><td>volume name</td></tr>
    * <tr><td>80</td><td>4</td><td>incompatible features</td></tr>
-   * <tr><td>84</td><td>2</td><td>algorithms, see {@link Encoding#algorithms}</td></tr>
+   * <tr><td>84</td><td>2</td><td>algorithms, see {@link EncodingFields#algorithms}</td></tr>
    * <tr><td>86</td><td>2</td><td>count of device slots</td></tr>
    * <tr><td>88</td><td>2</td><td>where they are, in units of 128 bytes</td></tr>
    * <tr><td>91</td><td>1</td><td>count of long prefixes</td></tr>
@@ -233,7 +233,7 @@ final class ImageWriter {
     byte[] name = volumeName.getBytes(StandardCharsets.UTF_8);
     MemorySegment.copy(name, 0, dst, ValueLayout.JAVA_BYTE, 64, name.length);
     LittleEndian.put32(dst, 80, incompatibleFeatures(plan));
-    LittleEndian.put16(dst, 84, plan.encoding().algorithms());
+    LittleEndian.put16(dst, 84, fields(plan).algorithms());
     LittleEndian.put16(dst, 86, devices);
     LittleEndian.put16(
         dst, 88, devices > 0 ? (int) (plan.frame().devicesAt() / DeviceSlot.SIZE_BYTES) : 0);
@@ -263,7 +263,7 @@ final class ImageWriter {
     LongPrefixes prefixes = plan.tree().xattrs().prefixes();
     LittleEndian.put8(dst, 91, prefixes.count());
     if (hasHeadPrefixes(plan)) {
-      long at = Frame.configsAt(plan.encoding()) + plan.encoding().configs().length;
+      long at = Frame.configsAt(plan.encoding()) + fields(plan).configs().length;
       LittleEndian.put32(dst, 92, at / 4);
     }
     LittleEndian.put8(dst, 105, prefixes.hasDigests() ? prefixes.digestPlace() : 0);
@@ -286,10 +286,14 @@ final class ImageWriter {
 
   /** The features that a reader must know. */
   static long incompatibleFeatures(ImagePlan plan) {
-    return plan.encoding().incompatibleFeatures()
+    return fields(plan).incompatibleFeatures()
         | (plan.tree().xattrs().prefixes().count() > 0 ? Feature.XATTR_PREFIXES.bit() : 0)
         | (plan.hasChunks() ? Feature.CHUNKED_FILE.bit() : 0)
         | (plan.devices().isEmpty() ? 0 : Feature.DEVICE_TABLE.bit());
+  }
+
+  private static EncodingFields fields(ImagePlan plan) {
+    return new EncodingFields(plan.encoding());
   }
 
   private static void putBigEndian(MemorySegment dst, long offset, long value) {

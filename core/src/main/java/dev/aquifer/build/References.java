@@ -25,7 +25,7 @@ final class References {
   private final StoredPiece own;
   private final int sizeBytes;
   private final BlockSize block;
-  private final boolean isPacked;
+  private final boolean isBytewise;
 
   /**
    * Those of a piece.
@@ -39,7 +39,7 @@ final class References {
     this.own = own;
     this.sizeBytes = sizeBytes;
     this.block = encoding.block();
-    this.isPacked = encoding.isPacked();
+    this.isBytewise = encoding.isBytewise();
   }
 
   /**
@@ -97,11 +97,11 @@ final class References {
    * does the count of several blocks.
    */
   private boolean isEnough(int start, int length, long blocks) {
-    return length >= (isPacked ? 1 : Math.min(blocks, 2)) * block.bytes()
-        || (isPacked || blocks == 1) && start + length == sizeBytes;
+    return length >= (isBytewise ? 1 : Math.min(blocks, 2)) * block.bytes()
+        || (isBytewise || blocks == 1) && start + length == sizeBytes;
   }
 
   private boolean mayBegin(int start, int at) {
-    return isPacked || start == at || start >>> block.bits() > at >>> block.bits();
+    return isBytewise || start == at || start >>> block.bits() > at >>> block.bits();
   }
 }
