@@ -3,6 +3,9 @@ package dev.aquifer.cli;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -10,9 +13,14 @@ import picocli.CommandLine.Spec;
 
 /** A command: its fields are options and parameters, {@link #run} does the work. */
 abstract class Command {
-  @Spec
+  /** Null where the parser was not needed. */
+  @Spec @Nullable CommandSpec spec;
+
   @SuppressWarnings("NullAway.Init")
-  CommandSpec spec;
+  private PrintWriter out;
+
+  @SuppressWarnings("NullAway.Init")
+  private PrintWriter err;
 
   @Option(names = "--debug", description = "Show the stack trace of an error.")
   boolean debug;
@@ -31,17 +39,34 @@ abstract class Command {
     return ExitCode.FAILED;
   }
 
+  /** Where its words go; once, before all else. */
+  final void use(PrintWriter out, PrintWriter err) {
+    this.out = out;
+    this.err = err;
+  }
+
+  /**
+   * Takes the words that follow the command's name, none of which is an option. Making a model and
+   * parsing by it takes longer than much of what is done then.
+   *
+   * @return whether the command is ready to run; if not, the parser is asked
+   */
+  boolean takeOperands(List<String> operands) {
+    return false;
+  }
+
   final PrintWriter out() {
-    return spec.commandLine().getOut();
+    return out;
   }
 
   final PrintWriter err() {
-    return spec.commandLine().getErr();
+    return err;
   }
 
   /** Bad usage that picocli can't see by itself. */
   final ParameterException usage(String message) {
-    return new ParameterException(spec.commandLine(), message);
+    CommandLine line = spec == null ? Commands.lineOf(this) : spec.commandLine();
+    return new ParameterException(line, message);
   }
 
   /** Checks that {@code path} is a directory. */

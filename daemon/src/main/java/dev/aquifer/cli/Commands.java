@@ -1,7 +1,9 @@
 package dev.aquifer.cli;
 
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -45,32 +47,58 @@ final class Commands {
 
   private Commands() {}
 
+  /** The command that {@code args} call, if they are its name and operands that it can take. */
+  static @Nullable Command ofOperands(String[] args, PrintWriter out, PrintWriter err) {
+    Supplier<Command> named = args.length == 0 ? null : ALL.get(args[0]);
+    if (named == null) {
+      return null;
+    }
+    for (String arg : args) {
+      // The parser reads a file of arguments for @.
+      if (arg.startsWith("-") || arg.startsWith("@")) {
+        return null;
+      }
+    }
+    Command command = named.get();
+    command.use(out, err);
+    List<String> operands = Arrays.asList(args).subList(1, args.length);
+    return command.takeOperands(operands) ? command : null;
+  }
+
   /**
    * The command line with the one command that {@code args} name; without any, if they name none.
    */
   static CommandLine commandLine(String[] args, PrintWriter out, PrintWriter err) {
-    CommandLine root = prepare(new CommandLine(new RootCommand()), out, err);
+    CommandLine root = prepare(new RootCommand(), out, err);
     String name = firstWord(args);
     if (name != null) {
       Supplier<Command> command = ALL.get(name);
       if (command == null) {
         throw new ParameterException(root, "unknown command '" + name + "'");
       }
-      root.addSubcommand(name, prepare(new CommandLine(command.get()), out, err));
+      root.addSubcommand(name, prepare(command.get(), out, err));
     }
     return root;
   }
 
+  /** The command line of a command that was called without one. */
+  static CommandLine lineOf(Command command) {
+    CommandLine line = prepare(command, command.out(), command.err());
+    CommandLine root = prepare(new RootCommand(), command.out(), command.err());
+    root.addSubcommand(line.getCommandName(), line);
+    return line;
+  }
+
   /** The command line with every command, for help. */
   static CommandLine all(PrintWriter out, PrintWriter err) {
-    CommandLine root = prepare(new CommandLine(new RootCommand()), out, err);
-    ALL.forEach(
-        (name, command) ->
-            root.addSubcommand(name, prepare(new CommandLine(command.get()), out, err)));
+    CommandLine root = prepare(new RootCommand(), out, err);
+    ALL.forEach((name, command) -> root.addSubcommand(name, prepare(command.get(), out, err)));
     return root;
   }
 
-  private static CommandLine prepare(CommandLine line, PrintWriter out, PrintWriter err) {
+  private static CommandLine prepare(Command command, PrintWriter out, PrintWriter err) {
+    command.use(out, err);
+    CommandLine line = new CommandLine(command);
     UsageMessageSpec usage = line.getCommandSpec().usageMessage();
     usage.width(HELP_WIDTH);
     usage.autoWidth(false);

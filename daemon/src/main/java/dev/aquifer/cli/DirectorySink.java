@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * target before, or put there meanwhile. Directories are for their owner alone until all is in
  * them; then they get their owners, attributes, modes and times.
  *
- * <p>Files are written by threads of a pool; a directory stays open until its last file is done.
+ * <p>Files and links are made by threads of a pool; a directory stays open until the last of them
+ * is done.
  */
 final class DirectorySink implements TreeSink {
   private static final long BUFFER_BYTES = 1 << 20;
@@ -243,9 +244,26 @@ final class DirectorySink implements TreeSink {
   public void symbolicLink(WalkEntry link, SortedMap<String, byte[]> xattrs, byte[] text)
       throws IOException {
     pool.check();
+    OpenDirectory directory = here();
+    if (link.inode().nlink() > 1) {
+      // As of files.
+      makeLink(directory, link, xattrs, text);
+      return;
+    }
+    directory.users.incrementAndGet();
+    pool.submit(
+        () -> {
+          makeLink(directory, link, xattrs, text);
+          release(directory);
+        });
+  }
+
+  private void makeLink(
+      OpenDirectory directory, WalkEntry link, SortedMap<String, byte[]> xattrs, byte[] text)
+      throws IOException {
     try {
-      TreeCalls.makeLink(here().fd, link.name(), text);
-      finishNamed(link, xattrs);
+      TreeCalls.makeLink(directory.fd, link.name(), text);
+      finishNamed(directory.fd, link, xattrs);
     } catch (ErrnoException e) {
       throw failed(link, "can't be made", e);
     }
@@ -270,16 +288,15 @@ final class DirectorySink implements TreeSink {
       throw failed(special, "can't be made", e);
     }
     try {
-      finishNamed(special, xattrs);
+      finishNamed(here().fd, special, xattrs);
     } catch (ErrnoException e) {
       throw failed(special, "its metadata can't be set", e);
     }
   }
 
   /** Metadata of what can't be opened. */
-  private void finishNamed(WalkEntry entry, SortedMap<String, byte[]> xattrs)
+  private void finishNamed(int directory, WalkEntry entry, SortedMap<String, byte[]> xattrs)
       throws ErrnoException {
-    int directory = here().fd;
     Inode inode = entry.inode();
     if (withOwners) {
       TreeCalls.setOwner(directory, entry.name(), inode.uid(), inode.gid());

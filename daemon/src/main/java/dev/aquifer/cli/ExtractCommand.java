@@ -14,9 +14,11 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
@@ -66,6 +68,21 @@ final class ExtractCommand extends ImageCommand {
       paramLabel = "N",
       description = "How many threads write files. Default: 2.")
   int threads = 2;
+
+  /** IMAGE DIR. */
+  @Override
+  boolean takeOperands(List<String> operands) {
+    if (operands.size() != 2) {
+      return false;
+    }
+    reference = operands.getFirst();
+    try {
+      directory = Path.of(operands.getLast());
+    } catch (InvalidPathException e) {
+      return false;
+    }
+    return true;
+  }
 
   @Override
   ExitCode run(Image image) throws Exception {

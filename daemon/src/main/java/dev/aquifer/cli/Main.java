@@ -65,6 +65,10 @@ public final class Main {
 
   private static ExitCode execute(String[] args, PrintWriter out, PrintWriter err)
       throws FailedException {
+    Command plain = Commands.ofOperands(args, out, err);
+    if (plain != null) {
+      return run(plain);
+    }
     CommandLine root = Commands.commandLine(args, out, err);
     ParseResult parsed = root.parseArgs(args);
     boolean wantsHelp = parsed.isUsageHelpRequested();
@@ -77,7 +81,10 @@ public final class Main {
       (asked == root ? Commands.all(out, err) : asked).usage(out);
       return ExitCode.OK;
     }
-    Command command = (Command) parsed.commandSpec().userObject();
+    return run((Command) parsed.commandSpec().userObject());
+  }
+
+  private static ExitCode run(Command command) throws FailedException {
     try {
       return command.run();
     } catch (ParameterException | FailedException e) {

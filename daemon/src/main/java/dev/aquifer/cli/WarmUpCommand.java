@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
@@ -20,9 +21,9 @@ import picocli.CommandLine.Option;
  * Does a little of everything, so that the JVM sees which classes start-up needs: the {@code
  * aquifer} script records this run as its start-up cache. Leaves nothing behind.
  *
- * <p>The compressed images among the resources have the same tree, of numbers in lines, and were
- * made by mkfs.erofs 1.9.3 with {@code -zlz4} and {@code -zzstd -C65536}, {@code -T0} and {@code
- * --all-root}.
+ * <p>The images among the resources have numbers in lines, and were made by mkfs.erofs 1.9.3 with
+ * {@code -T0} and {@code --all-root}: the plain one of half of the tree that the others have, which
+ * were made with {@code -zlz4} and {@code -zzstd -C65536}.
  */
 @CommandLine.Command(
     name = "warm-up",
@@ -31,6 +32,7 @@ import picocli.CommandLine.Option;
 final class WarmUpCommand extends Command {
   private static final int DIRECTORIES = 10;
   private static final int FILES = 50;
+  private static final List<String> FORMS = List.of("plain", "lz4", "zstd");
 
   /** So that the JVM records what is called often, too. */
   private static final int ROUNDS = 5;
@@ -38,11 +40,18 @@ final class WarmUpCommand extends Command {
   @Option(names = "--daemon", description = "Serve a mount, too.")
   boolean withDaemon;
 
+  @Option(names = "--extract", description = "Extract images of one file, and nothing else.")
+  boolean extractsAlone;
+
   @Override
   ExitCode run() throws IOException {
     Scratch scratch = Scratch.create("aquifer-warm-up-");
     try (OnSignal ignored = OnSignal.close(scratch);
         scratch) {
+      if (extractsAlone) {
+        step("extract", () -> extractFiles(scratch));
+        return ExitCode.OK;
+      }
       Path source = scratch.directory("source");
       Files.writeString(source.resolve("file"), "data".repeat(5000));
       step("help", () -> inner("help"));
@@ -55,7 +64,8 @@ final class WarmUpCommand extends Command {
       Path image = scratch.directory("images").resolve("image");
       step("build and read", () -> read(image, build(source, image), scratch));
       step("build one file", () -> buildFiles(source, scratch));
-      step("read compressed", () -> readCompressed(scratch));
+      step("extract", () -> extractFiles(scratch));
+      step("cat", () -> cat(scratch));
       if (withDaemon) {
         step("daemon", () -> serve(scratch));
       }
@@ -113,22 +123,31 @@ final class WarmUpCommand extends Command {
     inner("extract", image, "--tar", scratch.directory("files").resolve("tar").toString());
   }
 
-  private static void readCompressed(Scratch scratch) throws IOException {
-    for (String algorithm : List.of("lz4", "zstd")) {
-      String name = "warm-up-" + algorithm + ".erofs";
-      Path image = scratch.directory("images").resolve(name);
-      try (InputStream resource = WarmUpCommand.class.getResourceAsStream(name)) {
-        if (resource == null) {
-          throw new IOException("no resource " + name);
-        }
-        Files.copy(resource, image);
-      }
+  private static void extractFiles(Scratch scratch) throws IOException {
+    for (String form : FORMS) {
+      String image = image(form, scratch).toString();
       for (int i = 0; i < ROUNDS; i++) {
-        String target = scratch.directory("out-" + algorithm + i).toString();
-        inner("extract", image.toString(), target);
+        inner("extract", image, scratch.directory("out-" + form + i).toString());
       }
-      inner("cat", image.toString(), "/d/repeated");
     }
+  }
+
+  private static void cat(Scratch scratch) throws IOException {
+    for (String form : FORMS) {
+      inner("cat", image(form, scratch).toString(), "/numbers");
+    }
+  }
+
+  private static Path image(String form, Scratch scratch) throws IOException {
+    String name = "warm-up-" + form + ".erofs";
+    Path image = scratch.directory("images").resolve(name);
+    try (InputStream resource = WarmUpCommand.class.getResourceAsStream(name)) {
+      if (resource == null) {
+        throw new IOException("no resource " + name);
+      }
+      Files.copy(resource, image, StandardCopyOption.REPLACE_EXISTING);
+    }
+    return image;
   }
 
   private void serve(Scratch scratch) throws IOException {

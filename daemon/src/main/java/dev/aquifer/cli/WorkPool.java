@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -15,6 +16,8 @@ import java.util.concurrent.atomic.AtomicReference;
 final class WorkPool implements AutoCloseable {
   /** Works wait here; each may hold a directory open. */
   private static final int QUEUE_WORKS = 128;
+
+  private static final AtomicInteger COUNT = new AtomicInteger();
 
   private final ThreadPoolExecutor threads;
   private final AtomicReference<IOException> failure = new AtomicReference<>();
@@ -27,8 +30,14 @@ final class WorkPool implements AutoCloseable {
             0,
             TimeUnit.SECONDS,
             new ArrayBlockingQueue<>(QUEUE_WORKS),
-            Thread.ofPlatform().daemon().name("worker-", 1).factory(),
+            WorkPool::thread,
             new ThreadPoolExecutor.CallerRunsPolicy());
+  }
+
+  // A factory that counts for itself makes a dozen classes for that, which takes milliseconds.
+  private static Thread thread(Runnable works) {
+    String name = "worker-" + COUNT.incrementAndGet();
+    return Thread.ofPlatform().daemon().name(name).unstarted(works);
   }
 
   /** What is to be done. */

@@ -15,6 +15,7 @@ import dev.aquifer.tool.WalkEntry;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserDefinedFileAttributeView;
@@ -228,6 +229,66 @@ class ExtractCommandTest {
 
     assertThat(outcome.exitCode()).isEqualTo(2);
     assertThat(outcome.err()).contains("aquifer: expected the name of a directory for DIR");
+  }
+
+  @Test
+  void operandsMeanTheSameBesideOptionsAndWithoutAny() throws IOException {
+    Path image = images.write("02-extended-inode", temp);
+    Path nowhere = temp.resolve("nowhere");
+    Path file = Files.writeString(temp.resolve("file"), "data");
+
+    for (Path[] operands : new Path[][] {{nowhere, target}, {image, file}, {image, Path.of("")}}) {
+      Program.Outcome alone = Program.run("extract", operands[0], operands[1]);
+      assertThat(alone).isEqualTo(Program.run("extract", "--threads", 2, operands[0], operands[1]));
+      assertThat(alone.exitCode()).isNotZero();
+    }
+    assertThat(Program.run("extract", image, target, "more").err())
+        .contains("unmatched argument at index 3: 'more'");
+    // The parser alone reads a file of arguments.
+    Files.writeString(file, image.toString());
+    ok("extract", "@" + file, target);
+    assertThat(Files.readString(target.resolve("dir/sub/subsub/deep"))).isEqualTo("deep\n");
+  }
+
+  @Test
+  @Tag("root")
+  void aLinkWithSeveralNamesIsMadeOnce() throws Exception {
+    Requires.root();
+    Requires.tool("mkfs.erofs");
+    Path source = Files.createDirectory(temp.resolve("source"));
+    String make = "cd " + source + " && ln -s /nowhere a && ln a b && mkdir d && ln a d/c";
+    LinuxTreeTest.run("sh", "-c", make);
+    Path image = temp.resolve("image.erofs");
+    LinuxTreeTest.run("mkfs.erofs", image.toString(), source.toString());
+
+    ok("extract", image, target);
+
+    for (String name : List.of("a", "b", "d/c")) {
+      Path link = target.resolve(name);
+      assertThat(Files.readSymbolicLink(link)).isEqualTo(Path.of("/nowhere"));
+      assertThat(Files.getAttribute(link, "unix:nlink", LinkOption.NOFOLLOW_LINKS)).isEqualTo(3);
+    }
+    assertThat(Program.run("diff", image, target).out()).isEmpty();
+  }
+
+  @Test
+  void aLinkThatCantBeMadeIsTold() throws IOException {
+    Image image = images.open("02-extended-inode");
+    Files.createDirectory(target);
+    Files.writeString(target.resolve("there"), "mine");
+    int root =
+        FileCalls.open(target.toString().getBytes(StandardCharsets.UTF_8), FileCalls.O_DIRECTORY);
+    Inode link = image.lookup("dir/uplink");
+    assertThat(link.type()).isEqualTo(FileType.SYMBOLIC_LINK);
+    try (DirectorySink sink =
+        new DirectorySink("target", root, false, 1, new LeftOut(), bytes -> {})) {
+      sink.enterDirectory(entry("/", 0, image.root()), new TreeMap<>());
+      sink.symbolicLink(entry("/there", 1, link), new TreeMap<>(), bytes("x"));
+      sink.leaveDirectory(entry("/", 0, image.root()));
+
+      assertThat(thrownBy(sink::finish)).contains("/there: can't be made: EEXIST");
+    }
+    assertThat(Files.readString(target.resolve("there"))).isEqualTo("mine");
   }
 
   /** Replaces the last occurrence of {@code from} in the image. */
