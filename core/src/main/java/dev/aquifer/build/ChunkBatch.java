@@ -1,6 +1,7 @@
 package dev.aquifer.build;
 
 import dev.aquifer.io.Sha256;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.security.DigestException;
 import java.security.MessageDigest;
@@ -10,34 +11,43 @@ import java.security.MessageDigest;
  * of its file's chunks as a power of two, or {@link #INLINE}.
  */
 final class ChunkBatch extends Batch {
+  /** Finds chunks in earlier blobs. */
+  interface Finder {
+    /** The address of a chunk with these whole blocks, or {@link DigestIndex#ABSENT}. */
+    long find(MemorySegment blocks) throws IOException;
+  }
+
   /** A whole file that will lie inline. */
   static final int INLINE = 0;
 
+  private final Finder finder;
   private final boolean[] isZero = new boolean[MAX_PIECES];
   private final long[] digests = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
+  private final long[] found = new long[MAX_PIECES];
+  private final MessageDigest sha256 = Sha256.newDigest();
   private final byte[] digest = new byte[Sha256.SIZE_BYTES];
 
-  ChunkBatch(Source source, BlockSize block, MemorySegment buffer) {
+  ChunkBatch(Source source, BlockSize block, MemorySegment buffer, Finder finder) {
     super(source, block, buffer);
+    this.finder = finder;
   }
 
   @Override
-  void work() {
-    MessageDigest sha256 = Sha256.newDigest();
+  void work() throws IOException {
     for (int i = 0; i < count(); i++) {
       if (kind(i) != INLINE) {
-        hash(sha256, i);
+        isZero[i] = isZero(blocks(i));
+        found[i] = isZero[i] ? DigestIndex.ABSENT : finder.find(blocks(i));
+        if (!isZero[i] && found[i] == DigestIndex.ABSENT) {
+          hash(i);
+        }
       }
     }
   }
 
-  private void hash(MessageDigest sha256, int piece) {
-    MemorySegment blocks = blocks(piece);
-    isZero[piece] = isZero(blocks);
-    if (isZero[piece]) {
-      return;
-    }
-    Sha256.update(sha256, blocks);
+  /** Makes the digest of a chunk that is in an earlier blob; all others have theirs. */
+  void hash(int piece) {
+    Sha256.update(sha256, blocks(piece));
     try {
       sha256.digest(digest, 0, digest.length);
     } catch (DigestException e) {
@@ -49,6 +59,11 @@ final class ChunkBatch extends Batch {
   /** Whether a chunk has nothing but zeros. */
   boolean isZero(int piece) {
     return isZero[piece];
+  }
+
+  /** Where a chunk is in an earlier blob, or {@link DigestIndex#ABSENT}. */
+  long found(int piece) {
+    return found[piece];
   }
 
   /** The digests of all chunks; that of {@code piece} starts at {@link #digestAt}. */

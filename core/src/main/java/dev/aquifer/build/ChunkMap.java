@@ -68,6 +68,18 @@ final class ChunkMap {
     return address & (1L << BLOB_SHIFT) - 1;
   }
 
+  /**
+   * Whether a chunk at {@code address} would have the block after the {@code blocksBefore} of the
+   * chunk before it, in another blob. Linux joins reads of blocks that follow one another by their
+   * numbers, and where blobs are block devices does not look whether the device is the same.
+   */
+  static boolean continuesOtherBlob(long before, long blocksBefore, long address) {
+    return before != HOLE
+        && address != HOLE
+        && blob(address) != blob(before)
+        && block(address) == block(before) + blocksBefore;
+  }
+
   void set(int chunk, long address) {
     addresses[chunk] = address;
   }
@@ -82,6 +94,16 @@ final class ChunkMap {
 
   long address(int chunk) {
     return addresses[chunk];
+  }
+
+  /** Whether there is no hole. */
+  boolean isFull() {
+    for (long address : addresses) {
+      if (address == HOLE) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Makes chunks as large as the data's neighbourhood allows, so that the map gets shorter. */

@@ -54,10 +54,15 @@ final class Chunker {
   /** The file whose chunks come at present. */
   private @Nullable Node open;
 
-  /** Where its chunk before is, and how many blocks that has. */
-  private long lastAddress = ChunkMap.HOLE;
+  /** Where its chunk before is, if it has one. */
+  private long before = ChunkMap.HOLE;
 
-  private long lastBlocks;
+  /**
+   * The next chunk of the file that is to be placed, and the first behind it that has its place.
+   */
+  private int next;
+
+  private int nextPlaced;
 
   Chunker(
       SourceTree source,
@@ -69,6 +74,34 @@ final class Chunker {
       ExecutorService pool,
       Arena arena,
       DataCount count) {
+    this(
+        source,
+        spool,
+        index,
+        blob,
+        sizes,
+        options,
+        pool,
+        arena,
+        count,
+        blocks -> DigestIndex.ABSENT);
+  }
+
+  /**
+   * As the other. Chunks that have a place in an earlier blob keep it, and {@code finder} finds
+   * more.
+   */
+  Chunker(
+      SourceTree source,
+      Spool spool,
+      DigestIndex index,
+      Blocks blob,
+      Sizes sizes,
+      BuildOptions options,
+      ExecutorService pool,
+      Arena arena,
+      DataCount count,
+      ChunkBatch.Finder finder) {
     this.source = source;
     this.spool = spool;
     this.index = index;
@@ -83,7 +116,7 @@ final class Chunker {
             options.threads(),
             arena,
             sizes.block,
-            buffer -> new ChunkBatch(source::open, sizes.block, buffer),
+            buffer -> new ChunkBatch(source::open, sizes.block, buffer, finder),
             this::take);
   }
 
@@ -99,7 +132,10 @@ final class Chunker {
       }
     }
     line.finish();
-    finishFile();
+    for (Node node : tree.data()) {
+      // Files of which nothing was placed here.
+      merge(node);
+    }
   }
 
   private void read(Node file, DoneBytes done) throws IOException {
@@ -110,7 +146,7 @@ final class Chunker {
       return;
     }
     file.layout = Node.Layout.CHUNK_BASED;
-    if (size <= SMALL_BYTES) {
+    if (size <= SMALL_BYTES || (file.chunks != null && file.chunks.isFull())) {
       addChunks(file, 0, size, sizes.chunkBits, done);
       return;
     }
@@ -145,9 +181,15 @@ final class Chunker {
 
   private void addChunks(Node file, long start, long end, int chunkBits, DoneBytes done)
       throws IOException {
+    ChunkMap placed = file.chunks;
     for (long at = start; at < end; ) {
       int length = (int) Math.min(end - at, 1L << chunkBits);
-      line.add(file, at, length, chunkBits);
+      long address = placed == null ? ChunkMap.HOLE : placed.address((int) (at >>> chunkBits));
+      if (address == ChunkMap.HOLE) {
+        line.add(file, at, length, chunkBits);
+      } else {
+        count.reused(ChunkMap.blob(address), length);
+      }
       at += length;
       done.within(at);
     }
@@ -170,40 +212,68 @@ final class Chunker {
       return;
     }
     ChunkMap chunks = chunks(batch.node(piece), batch.kind(piece));
-    long address = index.find(batch.digests(), batch.digestAt(piece));
-    if (address == DigestIndex.ABSENT || continuesOtherBlob(address)) {
-      while (continuesOtherBlob(ChunkMap.address(OWN_BLOB, blob.nextBlock()))) {
-        long unused = blob.append(oneBlock);
+    int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
+    pass(chunks, chunk);
+    long blocks = batch.blocks(piece).byteSize() >>> sizes.block.bits();
+    long address = batch.found(piece);
+    if (address != DigestIndex.ABSENT && !fits(chunks, address, blocks)) {
+      batch.hash(piece);
+      address = DigestIndex.ABSENT;
+    }
+    if (address == DigestIndex.ABSENT) {
+      address = index.find(batch.digests(), batch.digestAt(piece));
+      if (address != DigestIndex.ABSENT && fits(chunks, address, blocks)) {
+        count.duplicate += batch.lengthBytes(piece);
+      } else {
+        address = append(batch, piece, chunks, blocks);
       }
-      address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
-      index.put(batch.digests(), batch.digestAt(piece), address);
-      count.unique += batch.lengthBytes(piece);
-    } else if (ChunkMap.blob(address) == OWN_BLOB) {
-      count.duplicate += batch.lengthBytes(piece);
     } else {
       count.reused(ChunkMap.blob(address), batch.lengthBytes(piece));
     }
-    chunks.set((int) (batch.positionBytes(piece) >>> chunks.chunkBits()), address);
-    lastAddress = address;
-    lastBlocks = batch.blocks(piece).byteSize() >>> sizes.block.bits();
+    chunks.set(chunk, address);
   }
 
-  /**
-   * Whether a chunk there would have the block after that of the chunk before it, in another blob.
-   * Linux joins reads of blocks that follow one another by their numbers, and where blobs are block
-   * devices does not look whether the device is the same.
-   */
-  private boolean continuesOtherBlob(long address) {
-    return lastAddress != ChunkMap.HOLE
-        && ChunkMap.blob(address) != ChunkMap.blob(lastAddress)
-        && ChunkMap.block(address) == ChunkMap.block(lastAddress) + lastBlocks;
+  private long append(ChunkBatch batch, int piece, ChunkMap chunks, long blocks)
+      throws IOException {
+    while (!fits(chunks, ChunkMap.address(OWN_BLOB, blob.nextBlock()), blocks)) {
+      long unused = blob.append(oneBlock);
+    }
+    long address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
+    index.put(batch.digests(), batch.digestAt(piece), address);
+    count.unique += batch.lengthBytes(piece);
+    return address;
+  }
+
+  /** Looks at the chunks around one that is to be placed. */
+  private void pass(ChunkMap chunks, int chunk) {
+    for (; next < chunk; next++) {
+      if (chunks.address(next) != ChunkMap.HOLE) {
+        before = chunks.address(next);
+      }
+    }
+    nextPlaced = Math.max(nextPlaced, chunk + 1);
+    while (nextPlaced < chunks.count() && chunks.address(nextPlaced) == ChunkMap.HOLE) {
+      nextPlaced++;
+    }
+  }
+
+  /** Whether a chunk may lie there, with those of its file that lie elsewhere before and behind. */
+  private boolean fits(ChunkMap chunks, long address, long blocks) {
+    long behind = nextPlaced < chunks.count() ? chunks.address(nextPlaced) : ChunkMap.HOLE;
+    long blocksBefore = 1L << chunks.chunkBits() - sizes.block.bits();
+    return !ChunkMap.continuesOtherBlob(before, blocksBefore, address)
+        && !ChunkMap.continuesOtherBlob(address, blocks, behind);
   }
 
   private ChunkMap chunks(Node file, int chunkBits) {
     if (open != file) {
-      finishFile();
+      if (open != null) {
+        merge(open);
+      }
       open = file;
-      lastAddress = ChunkMap.HOLE;
+      before = ChunkMap.HOLE;
+      next = 0;
+      nextPlaced = 0;
     }
     ChunkMap chunks = file.chunks;
     if (chunks == null) {
@@ -213,10 +283,9 @@ final class Chunker {
     return chunks;
   }
 
-  private void finishFile() {
-    if (open != null && open.chunks != null) {
-      open.chunks.merge();
-      open = null;
+  private static void merge(Node file) {
+    if (file.chunks != null) {
+      file.chunks.merge();
     }
   }
 }

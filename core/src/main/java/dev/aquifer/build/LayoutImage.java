@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
 
 /**
  * Builds an image as an OCI image layout: {@link TreeReader}, {@link Chunker} and {@link
@@ -55,12 +56,16 @@ final class LayoutImage {
   }
 
   private BuildResult build(long startNanos) throws IOException {
+    WorkerPool reader = WorkerPool.start(1);
+    // Beside the tree: neither says anything of the other.
+    Future<EarlierData> earlier =
+        reader.executor().submit(() -> EarlierData.read(reuse, options.dedupeChunkBits()));
     try (Spool spool = Spool.create(OutputFile.createScratch(layout.scratch("spool")))) {
       Tree read = TreeReader.read(source, spool, options, Set.of(FileKey.of(layout.directory())));
       Tree tree = DataOrder.of(read, options.order(), source.name());
       InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();
-      Placed placed = place(tree, spool);
+      Placed placed = place(tree, spool, earlier);
       List<Stored> stored = placed.stored;
       int[] deviceOfBlob = new int[placed.blobs + 1];
       for (int i = 0; i < stored.size(); i++) {
@@ -83,6 +88,10 @@ final class LayoutImage {
           placed.bytes,
           BuildResult.Phases.ofNanos(startNanos, dataNanos, metadataNanos, commitNanos, endNanos),
           Duration.ofNanos(endNanos - startNanos));
+    } finally {
+      // Not by an interrupt, which would close the files of the earlier images.
+      boolean unused = earlier.cancel(false);
+      reader.end();
     }
   }
 
@@ -93,12 +102,16 @@ final class LayoutImage {
    */
   private record Placed(List<Stored> stored, int blobs, BuildResult.Bytes bytes) {}
 
-  private Placed place(Tree tree, Spool spool) throws IOException {
+  private Placed place(Tree tree, Spool spool, Future<EarlierData> reused) throws IOException {
     try (LayerBlobs blobs = LayerBlobs.build(layers, layout.scratch("layers"), options)) {
-      List<ReuseImage> images = new ArrayList<>(reuse);
-      images.addAll(blobs.images());
+      EarlierData earlier = Waiting.on(reused);
+      List<ReuseImage> images = reuse;
+      if (!layers.isEmpty()) {
+        images = blobs.images();
+        earlier = EarlierData.read(images, options.dedupeChunkBits());
+      }
       BuildProgress progress = blobs.rest(options.progress());
-      Data data = readData(tree, spool, images, options.with(draft -> draft.progress = progress));
+      Data data = readData(tree, spool, earlier, options.with(draft -> draft.progress = progress));
       return new Placed(
           store(data), data.reused.blobs().size(), data.count.result(images, data.reused));
     }
@@ -107,7 +120,7 @@ final class LayoutImage {
   /** What became of the data of the regular files; {@code object} is the own blob's file. */
   private record Data(ReusedBlobs reused, DataCount count, Path object, BlobWriter.Written own) {}
 
-  private Data readData(Tree tree, Spool spool, List<ReuseImage> images, BuildOptions options)
+  private Data readData(Tree tree, Spool spool, EarlierData earlier, BuildOptions options)
       throws IOException {
     WorkerPool workers = WorkerPool.start(options.threads());
     ExecutorService pool = workers.executor();
@@ -115,12 +128,13 @@ final class LayoutImage {
     Arena arena = Arena.ofShared();
     Path object = layout.scratch("object");
     try (BlobWriter blob = new BlobWriter(object, options, pool, arena)) {
-      DigestIndex index = new DigestIndex();
-      ReusedBlobs reused = ReusedBlobs.index(images, options.dedupeChunkBits(), index, pool);
+      ReusedBlobs reused = earlier.blobs();
+      EarlierChunks chunks = earlier.find(tree, source, options, pool, arena);
       DataCount count = new DataCount(reused.blobs().size());
       Chunker.Sizes sizes =
           new Chunker.Sizes(BlockSize.USUAL, options.dedupeChunkBits(), options.inlineMaxBytes());
-      new Chunker(source, spool, index, blob, sizes, options, pool, arena, count).run(tree);
+      DigestIndex index = new DigestIndex();
+      new Chunker(source, spool, index, blob, sizes, options, pool, arena, count, chunks).run(tree);
       return new Data(reused, count, object, blob.finish());
     } finally {
       workers.end();

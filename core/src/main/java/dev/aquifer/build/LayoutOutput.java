@@ -18,9 +18,12 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -35,6 +38,10 @@ final class LayoutOutput implements Closeable {
   /** Directories that were made on the way to the output, the outermost last. */
   private final Deque<Path> madeParents;
 
+  /** Hashes objects of other layouts while more is written. */
+  private final WorkerPool checker = WorkerPool.start(1);
+
+  private final List<Future<?>> checks = new ArrayList<>();
   private boolean isCommitted;
 
   private LayoutOutput(Path output, Path directory, boolean force, Deque<Path> madeParents) {
@@ -156,9 +163,8 @@ final class LayoutOutput implements Closeable {
 
   /**
    * Adds the object {@code descriptor} of another layout: as a link if that can be, else a copy.
-   * What came into this layout is then hashed, whatever the other one said of it.
-   *
-   * @throws CorruptDataException if it is not what {@code descriptor} says
+   * What came into this layout is then hashed, whatever the other one said of it: until {@link
+   * #commit}, which ends in a {@link CorruptDataException} if it is something else.
    */
   void addObject(Path object, Descriptor descriptor) throws IOException {
     Path target = directory.resolve(descriptor.path());
@@ -177,6 +183,17 @@ final class LayoutOutput implements Closeable {
         throw OutputFile.failed(target, f);
       }
     }
+    checks.add(
+        checker
+            .executor()
+            .submit(
+                () -> {
+                  check(object, target, descriptor);
+                  return null;
+                }));
+  }
+
+  private static void check(Path object, Path target, Descriptor descriptor) throws IOException {
     try (FileSource added = FileSource.open(target)) {
       Sha256 found = Sha256.hash(added);
       if (added.sizeBytes() != descriptor.sizeBytes() || !found.equals(descriptor.digest())) {
@@ -193,6 +210,9 @@ final class LayoutOutput implements Closeable {
    * that a crash leaves the earlier image or the whole new one under the name.
    */
   void commit(Descriptor manifest) throws IOException {
+    for (Future<?> check : checks) {
+      Object unused = Waiting.on(check);
+    }
     try {
       Files.write(directory.resolve("index.json"), ImageManifest.indexJson(manifest));
       Files.writeString(
@@ -249,6 +269,7 @@ final class LayoutOutput implements Closeable {
   /** Removes what was not committed. */
   @Override
   public void close() throws IOException {
+    checker.end();
     if (!isCommitted) {
       delete(directory);
       removeParents(madeParents);

@@ -101,6 +101,37 @@ final class StoredBlob implements ByteSource {
     }
   }
 
+  /** Whether {@code bytes} are at {@code positionBytes}, where there are as many. */
+  boolean holds(long positionBytes, MemorySegment bytes) throws IOException {
+    checkRange(positionBytes, bytes.byteSize());
+    for (long done = 0; done < bytes.byteSize(); ) {
+      int index = blob.table().indexOf(positionBytes + done);
+      MemorySegment plain = span(index);
+      long offset = positionBytes + done - blob.table().startBytes(index);
+      long step = Math.min(bytes.byteSize() - done, plain.byteSize() - offset);
+      if (MemorySegment.mismatch(plain, offset, offset + step, bytes, done, done + step) >= 0) {
+        return false;
+      }
+      done += step;
+    }
+    return true;
+  }
+
+  /**
+   * Decodes and proves a span, and does not keep it.
+   *
+   * @param stored room for what is stored, native memory
+   * @param plain room for the span, native memory
+   * @return the span in {@code plain}
+   */
+  MemorySegment decode(int index, MemorySegment stored, MemorySegment plain) throws IOException {
+    MemorySegment from = stored.asSlice(0, blob.storedLengthBytes(index));
+    MemorySegment to = plain.asSlice(0, blob.table().lengthBytes(index));
+    object.read(blob.storedOffsetBytes(index), from);
+    blob.decode(index, from, to, name());
+    return to;
+  }
+
   private MemorySegment span(int index) throws IOException {
     MemorySegment known = KEPT.get(this, index);
     if (known != null) {
@@ -108,9 +139,8 @@ final class StoredBlob implements ByteSource {
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment stored = arena.allocate(blob.storedLengthBytes(index), 8);
-      MemorySegment plain = arena.allocate(blob.table().lengthBytes(index), 8);
-      object.read(blob.storedOffsetBytes(index), stored);
-      blob.decode(index, stored, plain, name());
+      MemorySegment plain =
+          decode(index, stored, arena.allocate(blob.table().lengthBytes(index), 8));
       MemorySegment span = MemorySegment.ofArray(plain.toArray(ValueLayout.JAVA_BYTE)).asReadOnly();
       KEPT.put(this, index, span);
       return span;

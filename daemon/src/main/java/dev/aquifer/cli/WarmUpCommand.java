@@ -99,7 +99,9 @@ final class WarmUpCommand extends Command {
     for (String options : List.of("--single", "-zlz4", "-zzstd")) {
       inner("build", options, source.toString(), "-o", images.resolve(options).toString());
     }
-    inner("build", source.toString(), "-o", images.resolve("layout").toString());
+    String layout = images.resolve("layout").toString();
+    inner("build", source.toString(), "-o", layout);
+    inner("build", source.toString(), "-o", images.resolve("next").toString(), "--reuse", layout);
   }
 
   /** The commands that read an image, of a layout and of a file. */
