@@ -13,8 +13,6 @@ import org.jspecify.annotations.Nullable;
  * then lies together, and comes with few requests.
  */
 final class DataOrder {
-  private static final System.Logger LOG = System.getLogger(DataOrder.class.getName());
-
   private DataOrder() {}
 
   /**
@@ -43,10 +41,12 @@ final class DataOrder {
       }
     }
     if (missing > 0) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "order: %d of %d paths are not in %s, the first is %s"
-              .formatted(missing, paths.size(), name, firstMissing));
+      // Not made before: it takes longer than the tree of a small image.
+      System.getLogger(DataOrder.class.getName())
+          .log(
+              System.Logger.Level.WARNING,
+              "order: %d of %d paths are not in %s, the first is %s"
+                  .formatted(missing, paths.size(), name, firstMissing));
     }
     order.addAll(tree.nodes());
     return new Tree(tree.root(), tree.nodes(), List.copyOf(order), tree.xattrs(), tree.counts());
