@@ -59,7 +59,6 @@ clean_up() {
   end daemon_pid
   end probe_pid
   end origin_pid
-  umount "$work/tmpfs" 2>/dev/null || true
   rm -rf "$work"
 }
 
