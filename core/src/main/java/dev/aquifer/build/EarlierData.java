@@ -5,10 +5,12 @@ import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
+import java.util.function.BooleanSupplier;
 
 /**
  * What earlier images have of the data of a new tree. Where their chunks lie is taken from them;
@@ -53,12 +55,29 @@ final class EarlierData {
    * @param chunkBits the size of chunk in which the new image is searched for equal data
    */
   static EarlierData read(List<ReuseImage> images, int chunkBits) throws IOException {
+    return read(images, chunkBits, () -> false);
+  }
+
+  /**
+   * As the other, by a thread that is not interrupted.
+   *
+   * @param isEnded whether nobody waits for it any more: a large image's would take long
+   */
+  static EarlierData read(List<ReuseImage> images, int chunkBits, BooleanSupplier isEnded)
+      throws IOException {
     EarlierData data = new EarlierData(ReusedBlobs.of(images), chunkBits);
     for (ReuseImage reused : images) {
       Image image = reused.image();
       List<Integer> numbers = data.blobs.numbers(reused);
       EarlierDirectory root =
-          EarlierDirectory.read(image, file -> data.addPlaces(image, numbers, file));
+          EarlierDirectory.read(
+              image,
+              file -> {
+                if (isEnded.getAsBoolean()) {
+                  throw new InterruptedIOException("ended");
+                }
+                data.addPlaces(image, numbers, file);
+              });
       data.images.add(new Read(image, numbers, root));
     }
     return data;

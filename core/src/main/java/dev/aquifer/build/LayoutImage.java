@@ -28,6 +28,9 @@ final class LayoutImage {
   private final BuildOptions options;
   private final LayoutOutput layout;
 
+  /** Nobody waits for what is read of the earlier images any more. */
+  private volatile boolean isEnded;
+
   private LayoutImage(
       SourceTree source,
       List<ReuseImage> reuse,
@@ -59,7 +62,9 @@ final class LayoutImage {
     WorkerPool reader = WorkerPool.start(1);
     // Beside the tree: neither says anything of the other.
     Future<EarlierData> earlier =
-        reader.executor().submit(() -> EarlierData.read(reuse, options.dedupeChunkBits()));
+        reader
+            .executor()
+            .submit(() -> EarlierData.read(reuse, options.dedupeChunkBits(), () -> isEnded));
     try (Spool spool = Spool.create(OutputFile.createScratch(layout.scratch("spool")))) {
       Tree read = TreeReader.read(source, spool, options, Set.of(FileKey.of(layout.directory())));
       Tree tree = DataOrder.of(read, options.order(), source.name());
@@ -90,7 +95,7 @@ final class LayoutImage {
           Duration.ofNanos(endNanos - startNanos));
     } finally {
       // Not by an interrupt, which would close the files of the earlier images.
-      boolean unused = earlier.cancel(false);
+      isEnded = true;
       reader.end();
     }
   }

@@ -269,6 +269,9 @@ final class LayoutOutput implements Closeable {
   /** Removes what was not committed. */
   @Override
   public void close() throws IOException {
+    // Nobody waits for them any more: a large object's would take minutes. An interrupt closes the
+    // file that they read, which is theirs alone.
+    checks.forEach(check -> check.cancel(true));
     checker.end();
     if (!isCommitted) {
       delete(directory);

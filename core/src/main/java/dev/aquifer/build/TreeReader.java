@@ -29,6 +29,9 @@ final class TreeReader {
   /** What a longer list has to say of its entries may take much memory, and is read later. */
   private static final int MAX_DETAILS = 4096;
 
+  /** With so much said of the first entries, the others have to wait, too. */
+  private static final int MAX_DETAIL_BYTES = 1 << 20;
+
   /** What else there is to know of an entry: the target of a link, or empty, and attributes. */
   private static final class Details {
     final byte[] target;
@@ -37,6 +40,14 @@ final class TreeReader {
     Details(byte[] target, List<Xattr> xattrs) {
       this.target = target;
       this.xattrs = xattrs;
+    }
+
+    int sizeBytes() {
+      int size = target.length;
+      for (Xattr xattr : xattrs) {
+        size += xattr.name().length + xattr.value().length;
+      }
+      return size;
     }
   }
 
@@ -148,8 +159,11 @@ final class TreeReader {
       }
     }
     List<Details> details = new ArrayList<>();
-    for (SourceEntry entry : entries.subList(0, Math.min(MAX_DETAILS, entries.size()))) {
-      details.add(details(entry));
+    int most = Math.min(MAX_DETAILS, entries.size());
+    for (int i = 0, bytes = 0; i < most && bytes < MAX_DETAIL_BYTES; i++) {
+      Details next = details(entries.get(i));
+      details.add(next);
+      bytes += next.sizeBytes();
     }
     return new Listing(entries, details);
   }
