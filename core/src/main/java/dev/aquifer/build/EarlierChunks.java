@@ -67,6 +67,9 @@ final class EarlierChunks implements ChunkBatch.Finder {
 
   @Override
   public long find(MemorySegment blocks) throws IOException {
+    if (places.length == 0) {
+      return DigestIndex.ABSENT;
+    }
     int[] crcs = crcs(blocks);
     long print = print(0, crcs, 0, crcs.length) * FACTOR & PRINT;
     int at = Arrays.binarySearch(index, print);
