@@ -7,12 +7,16 @@ import java.security.DigestException;
 import java.security.MessageDigest;
 
 /**
- * Chunks that are hashed as they go into the blob: in whole blocks. The kind of a piece is the size
- * of its file's chunks as a power of two, or {@link #INLINE}.
+ * Chunks in whole blocks, as they go into the blob: they are looked for in earlier blobs, and
+ * hashed if they are in none. The kind of a piece is the size of its file's chunks as a power of
+ * two, or {@link #INLINE}.
  */
 final class ChunkBatch extends Batch {
   /** Finds chunks in earlier blobs. */
   interface Finder {
+    /** Finds none. */
+    Finder NOTHING = blocks -> DigestIndex.ABSENT;
+
     /** The address of a chunk with these whole blocks, or {@link DigestIndex#ABSENT}. */
     long find(MemorySegment blocks) throws IOException;
   }
@@ -45,7 +49,7 @@ final class ChunkBatch extends Batch {
     }
   }
 
-  /** Makes the digest of a chunk that is in an earlier blob; all others have theirs. */
+  /** Makes the digest of a chunk that was found in an earlier blob; other chunks have theirs. */
   void hash(int piece) {
     Sha256.update(sha256, blocks(piece));
     try {

@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  * Reads the regular files of a tree in order, finds out which of their chunks are known, and hands
  * the new ones to the blob. Files that are small lie inline and go to the spool.
  *
- * <p>A pool of threads reads and hashes batches; the thread that calls {@link #run} decides, in the
- * order of the tree, so that the result does not depend on the count of threads.
+ * <p>A pool of threads reads batches, and finds or hashes their chunks; the thread that calls
+ * {@link #run} decides, in the order of the tree, so that the result does not depend on the count
+ * of threads.
  */
 final class Chunker {
   /** The image's own blob in chunk addresses; earlier images' blobs have higher numbers. */
@@ -64,32 +65,9 @@ final class Chunker {
 
   private int nextPlaced;
 
-  Chunker(
-      SourceTree source,
-      Spool spool,
-      DigestIndex index,
-      Blocks blob,
-      Sizes sizes,
-      BuildOptions options,
-      ExecutorService pool,
-      Arena arena,
-      DataCount count) {
-    this(
-        source,
-        spool,
-        index,
-        blob,
-        sizes,
-        options,
-        pool,
-        arena,
-        count,
-        blocks -> DigestIndex.ABSENT);
-  }
-
   /**
-   * As the other. Chunks that have a place in an earlier blob keep it, and {@code finder} finds
-   * more.
+   * A chunker that has read nothing. Chunks that have a place in an earlier blob keep it, and
+   * {@code finder} finds more.
    */
   Chunker(
       SourceTree source,

@@ -17,7 +17,7 @@ final class EarlierChunks implements ChunkBatch.Finder {
   /** Odd, and without a pattern in its bits. */
   private static final long FACTOR = 0x9e3779b97f4a7c15L;
 
-  private static final long PRINT = 0xffffffff00000000L;
+  private static final long FINGERPRINT_MASK = 0xffffffff00000000L;
 
   private final ReusedBlobs blobs;
   private final long[] places;
@@ -29,14 +29,14 @@ final class EarlierChunks implements ChunkBatch.Finder {
    * Takes what is known of all chunks.
    *
    * @param places where they lie; those first come first
-   * @param prints what {@link #print} gave for all of their blocks
+   * @param fingerprints what {@link #fingerprint} gave for all of their blocks
    */
-  EarlierChunks(ReusedBlobs blobs, long[] places, long[] prints) {
+  EarlierChunks(ReusedBlobs blobs, long[] places, long[] fingerprints) {
     this.blobs = blobs;
     this.places = places;
     this.index = new long[places.length];
     for (int i = 0; i < places.length; i++) {
-      index[i] = prints[i] * FACTOR & PRINT | i;
+      index[i] = fingerprints[i] * FACTOR & FINGERPRINT_MASK | i;
     }
     Arrays.sort(index);
   }
@@ -57,12 +57,12 @@ final class EarlierChunks implements ChunkBatch.Finder {
   }
 
   /** A fingerprint, 0 at first, with more blocks: those from {@code from} to before {@code to}. */
-  static long print(long before, int[] crcs, int from, int to) {
-    long print = before;
+  static long fingerprint(long before, int[] crcs, int from, int to) {
+    long fingerprint = before;
     for (int i = from; i < to; i++) {
-      print = print * FACTOR + crcs[i];
+      fingerprint = fingerprint * FACTOR + crcs[i];
     }
-    return print;
+    return fingerprint;
   }
 
   @Override
@@ -71,11 +71,11 @@ final class EarlierChunks implements ChunkBatch.Finder {
       return DigestIndex.ABSENT;
     }
     int[] crcs = crcs(blocks);
-    long print = print(0, crcs, 0, crcs.length) * FACTOR & PRINT;
-    int at = Arrays.binarySearch(index, print);
+    long fingerprint = fingerprint(0, crcs, 0, crcs.length) * FACTOR & FINGERPRINT_MASK;
+    int at = Arrays.binarySearch(index, fingerprint);
     int first = at < 0 ? -at - 1 : at;
     for (int i = first; i < index.length && i < first + MAX_TRIES; i++) {
-      if ((index[i] & PRINT) != print) {
+      if ((index[i] & FINGERPRINT_MASK) != fingerprint) {
         break;
       }
       long place = places[(int) index[i]];

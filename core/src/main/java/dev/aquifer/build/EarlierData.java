@@ -53,15 +53,8 @@ final class EarlierData {
    *
    * @param images those given first come first
    * @param chunkBits the size of chunk in which the new image is searched for equal data
-   */
-  static EarlierData read(List<ReuseImage> images, int chunkBits) throws IOException {
-    return read(images, chunkBits, () -> false);
-  }
-
-  /**
-   * As the other, by a thread that is not interrupted.
-   *
-   * @param isEnded whether nobody waits for it any more: a large image's would take long
+   * @param isEnded whether nobody waits for it any more, which no interrupt tells a thread of a
+   *     pool
    */
   static EarlierData read(List<ReuseImage> images, int chunkBits, BooleanSupplier isEnded)
       throws IOException {

@@ -65,7 +65,7 @@ final class EncodeBatch extends Batch implements Closeable {
   /** How the piece that is worked on is encoded. */
   private Encoding encoding;
 
-  /** What is to be stored; in whole blocks, unless it is packed. */
+  /** What is to be stored; in whole blocks, unless clusters lie byte by byte. */
   private final MemorySegment stored;
 
   /** What of the pieces may be equal to other data; null if that is not asked. */

@@ -14,9 +14,10 @@ import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the regular files of a tree in order, has them encoded by a pool of threads, which also
- * writes what comes of them to the image, one after the other. Short ends of files that lie inline
- * go to the spool, fragments to the packed inode's data, which is encoded last.
+ * Reads the regular files of a tree in order, has them encoded by a pool of threads, gives what
+ * comes of them places side by side in the image, and has the pool write it there. Short ends of
+ * files that lie inline go to the spool, fragments to the packed inode's data, which is encoded
+ * last.
  *
  * <p>The thread that calls decides, in the order of the tree, so that the result does not depend on
  * the count of threads.

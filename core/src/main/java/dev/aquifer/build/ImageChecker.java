@@ -24,7 +24,7 @@ final class ImageChecker {
   /** So many inodes are checked by one thread at a time. */
   private static final int PART = 2048;
 
-  /** Opens the metadata, once for each thread. */
+  /** Opens the metadata, once for each part. */
   interface Opener {
     ByteSource open() throws IOException;
   }

@@ -24,7 +24,6 @@ final class ImageWriter {
 
   private final ImagePlan plan;
   private final BlockSize block;
-
   private final Spool spool;
   private final int[] deviceOfBlob;
   private final String volumeName;
@@ -184,7 +183,7 @@ final class ImageWriter {
   }
 
   /**
-   *
+   * Writes the superblock without what {@link #writeStart} adds: UUID and checksum.
    *
    * <table>
    * <caption>superblock, at byte 1024, little endian; what is not listed is 0</caption>

@@ -18,8 +18,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 
 /**
- * Builds an image as an OCI image layout: {@link TreeReader}, {@link Chunker} and {@link
- * BlobWriter}, {@link ImagePlan}, {@link ImageWriter}, {@link ImageChecker}, in this order.
+ * Builds an image as an OCI image layout: {@link TreeReader} beside {@link EarlierData}, {@link
+ * Chunker} and {@link BlobWriter}, {@link ImagePlan}, {@link ImageWriter}, {@link ImageChecker}, in
+ * this order.
  */
 final class LayoutImage {
   private final SourceTree source;
@@ -61,10 +62,7 @@ final class LayoutImage {
   private BuildResult build(long startNanos) throws IOException {
     WorkerPool reader = WorkerPool.start(1);
     // Beside the tree: neither says anything of the other.
-    Future<EarlierData> earlier =
-        reader
-            .executor()
-            .submit(() -> EarlierData.read(reuse, options.dedupeChunkBits(), () -> isEnded));
+    Future<EarlierData> earlier = reader.executor().submit(() -> readEarlier(reuse));
     try (Spool spool = Spool.create(OutputFile.createScratch(layout.scratch("spool")))) {
       Tree read = TreeReader.read(source, spool, options, Set.of(FileKey.of(layout.directory())));
       Tree tree = DataOrder.of(read, options.order(), source.name());
@@ -100,6 +98,10 @@ final class LayoutImage {
     }
   }
 
+  private EarlierData readEarlier(List<ReuseImage> images) throws IOException {
+    return EarlierData.read(images, options.dedupeChunkBits(), () -> isEnded);
+  }
+
   /**
    * Where the data of the regular files is.
    *
@@ -113,7 +115,7 @@ final class LayoutImage {
       List<ReuseImage> images = reuse;
       if (!layers.isEmpty()) {
         images = blobs.images();
-        earlier = EarlierData.read(images, options.dedupeChunkBits());
+        earlier = readEarlier(images);
       }
       BuildProgress progress = blobs.rest(options.progress());
       Data data = readData(tree, spool, earlier, options.with(draft -> draft.progress = progress));

@@ -1,8 +1,8 @@
 package dev.aquifer.build;
 
 /**
- * A stretch of blocks in an earlier image's blob as one number, sorted as they lie: 14 bits of
- * blob, 32 of block, 16 of count of blocks.
+ * A stretch of blocks in an earlier image's blob as one number, sorted as they lie: the number of
+ * the blob, then 32 bits of block and 16 of count of blocks.
  */
 final class Place {
   /** Blobs have numbers from 1 to this. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** The blobs of earlier images, with the numbers that chunk addresses have for them. */
 final class ReusedBlobs {
@@ -64,7 +65,7 @@ final class ReusedBlobs {
   List<Integer> numbers(ReuseImage image) {
     List<Integer> found = new ArrayList<>();
     for (StoredBlob blob : image.blobs()) {
-      found.add(numbers.getOrDefault(blob.blob().table().id(), 0));
+      found.add(Objects.requireNonNull(numbers.get(blob.blob().table().id())));
     }
     return found;
   }

@@ -297,7 +297,8 @@ public final class SingleImage {
               options,
               pool.executor(),
               arena,
-              count)
+              count,
+              ChunkBatch.Finder.NOTHING)
           .run(tree);
       if (chunks.nextBlock() == 0) {
         // No device has no blocks.

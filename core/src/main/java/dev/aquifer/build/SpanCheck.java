@@ -116,13 +116,13 @@ final class SpanCheck implements Callable<SpanCheck> {
   }
 
   /** Adds to the fingerprint of a place what the span has of it. */
-  long print(long before, long place) {
+  long fingerprint(long before, long place) {
     if (Place.blob(place) != blob) {
       return before;
     }
     long from = Math.max(Place.startBytes(place), startBytes) - startBytes;
     long to = Math.min(Place.endBytes(place), endBytes) - startBytes;
-    return EarlierChunks.print(
+    return EarlierChunks.fingerprint(
         before, crcs, (int) (from >>> ChunkMap.BLOCK_BITS), (int) (to >>> ChunkMap.BLOCK_BITS));
   }
 

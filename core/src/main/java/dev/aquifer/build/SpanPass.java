@@ -19,7 +19,7 @@ final class SpanPass {
   private final ExecutorService pool;
   private final Deque<Future<SpanCheck>> inFlight = new ArrayDeque<>();
   private final Deque<SpanCheck> idle = new ArrayDeque<>();
-  private final long[] prints;
+  private final long[] fingerprints;
   private int nextPart;
 
   /** The first place whose end was not seen. */
@@ -36,7 +36,7 @@ final class SpanPass {
     this.places = places;
     this.parts = parts;
     this.pool = pool;
-    this.prints = new long[places.length];
+    this.fingerprints = new long[places.length];
   }
 
   /**
@@ -59,7 +59,7 @@ final class SpanPass {
     if (nextPart < parts.size()) {
       throw new AssertionError("not compared: " + parts.get(nextPart));
     }
-    return new EarlierChunks(blobs, places, prints);
+    return new EarlierChunks(blobs, places, fingerprints);
   }
 
   private void makeChecks(SourceTree source, int threads, Arena arena) {
@@ -109,7 +109,7 @@ final class SpanPass {
     SpanCheck check = Waiting.on(inFlight.remove());
     check.unequal().forEach(part -> unset(part.node(), part.chunk()));
     for (int i = open; i < places.length && check.isBehindStart(places[i]); i++) {
-      prints[i] = check.print(prints[i], places[i]);
+      fingerprints[i] = check.fingerprint(fingerprints[i], places[i]);
     }
     while (open < places.length && check.isBehindEnd(places[open])) {
       open++;

@@ -39,7 +39,7 @@ abstract class Command {
     return ExitCode.FAILED;
   }
 
-  /** Where its words go; once, before all else. */
+  /** Says where its words go, before all else. */
   final void use(PrintWriter out, PrintWriter err) {
     this.out = out;
     this.err = err;

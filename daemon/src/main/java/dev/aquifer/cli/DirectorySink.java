@@ -246,7 +246,7 @@ final class DirectorySink implements TreeSink {
     pool.check();
     OpenDirectory directory = here();
     if (link.inode().nlink() > 1) {
-      // As of files.
+      // As with files: its further names need it to be there.
       makeLink(directory, link, xattrs, text);
       return;
     }

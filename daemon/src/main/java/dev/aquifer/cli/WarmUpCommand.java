@@ -18,8 +18,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /**
- * Does a little of everything, so that the JVM sees which classes start-up needs: the {@code
- * aquifer} script records this run as its start-up cache. Leaves nothing behind.
+ * Does a little of all that a start-up cache is for, so that the JVM sees which classes that needs:
+ * the {@code aquifer} script records such a run as each of its caches. Leaves nothing behind.
  *
  * <p>The images among the resources have numbers in lines, and were made by mkfs.erofs 1.9.3 with
  * {@code -T0} and {@code --all-root}: the plain one of half of the tree that the others have, which
