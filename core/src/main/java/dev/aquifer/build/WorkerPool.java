@@ -4,9 +4,12 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** The threads of one build. */
 final class WorkerPool {
+  private static final AtomicInteger COUNT = new AtomicInteger();
+
   private final ThreadPoolExecutor executor;
 
   private WorkerPool(ThreadPoolExecutor executor) {
@@ -21,7 +24,13 @@ final class WorkerPool {
             0,
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(),
-            Thread.ofPlatform().daemon().name("aquifer-build-", 1).factory()));
+            WorkerPool::thread));
+  }
+
+  // A factory that counts for itself makes a dozen classes for that, which takes milliseconds.
+  private static Thread thread(Runnable task) {
+    String name = "aquifer-build-" + COUNT.incrementAndGet();
+    return Thread.ofPlatform().daemon().name(name).unstarted(task);
   }
 
   ExecutorService executor() {
