@@ -20,17 +20,7 @@ class EarlierDataTest {
 
   private BuildResult build(String name, MemoryTree tree, ImageBuilder builder, String... earlier)
       throws IOException {
-    List<ReuseImage> images = new ArrayList<>();
-    for (String image : earlier) {
-      images.add(ReuseImage.open(temp.resolve(image)));
-    }
-    try {
-      return builder.reuse(images).buildLayout(tree, temp.resolve(name));
-    } finally {
-      for (ReuseImage image : images) {
-        image.close();
-      }
-    }
+    return TestLayouts.build(temp, name, tree, builder, earlier);
   }
 
   /** Builds it upon the image "first", and reads it again. */
@@ -50,13 +40,7 @@ class EarlierDataTest {
   }
 
   private void assertHolds(String name, MemoryTree tree) throws IOException {
-    List<String> expected = new ArrayList<>();
-    List<String> found = new ArrayList<>();
-    TreeDigest.lines(tree, expected::add);
-    try (ReuseImage image = ReuseImage.open(temp.resolve(name))) {
-      TreeDigest.lines(ImageTree.of(image.image()), found::add);
-    }
-    assertThat(found).isEqualTo(expected);
+    TestLayouts.assertHolds(temp.resolve(name), tree);
   }
 
   /** Files of many sizes, so that chunks lie across the ends of spans. */

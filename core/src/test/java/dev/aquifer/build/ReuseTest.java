@@ -47,27 +47,11 @@ class ReuseTest {
 
   private BuildResult build(String name, MemoryTree tree, ImageBuilder builder, String... reused)
       throws IOException {
-    List<ReuseImage> images = new ArrayList<>();
-    for (String image : reused) {
-      images.add(ReuseImage.open(temp.resolve(image)));
-    }
-    try {
-      return builder.reuse(images).buildLayout(tree, temp.resolve(name));
-    } finally {
-      for (ReuseImage image : images) {
-        image.close();
-      }
-    }
+    return TestLayouts.build(temp, name, tree, builder, reused);
   }
 
   private void assertHolds(String name, MemoryTree tree) throws IOException {
-    List<String> expected = new ArrayList<>();
-    List<String> found = new ArrayList<>();
-    TreeDigest.lines(tree, expected::add);
-    try (ReuseImage image = ReuseImage.open(temp.resolve(name))) {
-      TreeDigest.lines(ImageTree.of(image.image()), found::add);
-    }
-    assertThat(found).isEqualTo(expected);
+    TestLayouts.assertHolds(temp.resolve(name), tree);
   }
 
   private MemoryTree second() {
