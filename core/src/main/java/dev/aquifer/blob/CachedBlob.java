@@ -169,7 +169,8 @@ public final class CachedBlob implements ByteSource {
    *     for as long as the fetcher's limit
    * @throws dev.aquifer.io.CorruptDataException if a span's digest differs, also when fetched anew
    * @throws dev.aquifer.io.RefusedException ENOSPC if there is no room for it. After any failure
-   *     the span stays absent, all who waited for it get the failure, and a later call tries again
+   *     the span stays absent, all who waited for it get the failure, and a later call tries again;
+   *     who joined a request that had begun before asks anew
    */
   public void ensure(long offsetBytes, long lengthBytes) throws IOException {
     if (isPresent(offsetBytes, lengthBytes)) {
@@ -177,19 +178,36 @@ public final class CachedBlob implements ByteSource {
     }
     int first = table.indexOf(offsetBytes);
     int last = table.indexOf(end(offsetBytes, lengthBytes) - 1);
-    List<Flight> flights =
-        fetcher.demand(target, withBehind(first), last, readAhead.onRead(first, last, true));
+    ReadAhead.Range ahead = readAhead.onRead(first, last, true);
     long startNanos = System.nanoTime();
-    try {
-      for (Flight flight : flights) {
-        if (flight.index >= first) {
+    while (!getOrJoin(first, last, ahead, startNanos)) {
+      // Each time one request less that had begun before.
+    }
+  }
+
+  /**
+   * Waits for spans {@code first} to {@code last}.
+   *
+   * @return false if a request failed that had begun before {@code startNanos}: its failure is
+   *     older than the question
+   */
+  private boolean getOrJoin(int first, int last, ReadAhead.@Nullable Range ahead, long startNanos)
+      throws IOException {
+    List<Flight> flights = fetcher.demand(target, withBehind(first), last, ahead);
+    for (Flight flight : flights) {
+      if (flight.index >= first) {
+        try {
           await(flight, startNanos);
+        } catch (IOException e) {
+          fetcher.leave(flights);
+          if (flight.failedSinceBefore(startNanos)) {
+            return false;
+          }
+          throw e;
         }
       }
-    } catch (IOException e) {
-      fetcher.leave(flights);
-      throw e;
     }
+    return true;
   }
 
   /** Where a request begins that is to have what is absent behind {@code first}, too. */

@@ -14,6 +14,9 @@ final class Flight {
   /** Whether it waits in a queue; else a request carries it. */
   boolean isQueued = true;
 
+  /** When a request began to carry it; fixed before it completes. */
+  long begunNanos;
+
   /** Whether it was asked for by somebody who waits; else it is fetched ahead. */
   boolean isDemand;
 
@@ -27,5 +30,10 @@ final class Flight {
     this.work = work;
     this.index = index;
     this.isDemand = isDemand;
+  }
+
+  /** Whether it could not be had by a request that had begun before {@code nanos}. */
+  boolean failedSinceBefore(long nanos) {
+    return done.isCompletedExceptionally() && !isQueued && begunNanos - nanos < 0;
   }
 }

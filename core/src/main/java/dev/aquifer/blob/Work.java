@@ -166,6 +166,7 @@ final class Work {
 
   /** A request carries {@code run} from now on. */
   void claim(List<Flight> run) {
+    long nowNanos = System.nanoTime();
     for (Flight flight : run) {
       flights.put(flight.index, flight);
     }
@@ -173,6 +174,7 @@ final class Work {
       demand.remove(flight);
       prefetch.remove(flight);
       flight.isQueued = false;
+      flight.begunNanos = nowNanos;
     }
   }
 

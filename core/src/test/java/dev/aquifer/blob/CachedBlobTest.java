@@ -28,6 +28,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -164,6 +165,35 @@ class CachedBlobTest {
     held.countDown();
     awaitPresent(blob, 0, 8 * 4096);
     assertThat(rig.spansAsked(0, 12)).containsExactly("0-7");
+  }
+
+  @Test
+  void nobodyGetsTheFailureOfARequestThatBeganBeforeHeAsked() throws Exception {
+    CachedBlob blob = open(Rig.EXACT).get(0);
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch held = new CountDownLatch(1);
+    rig.origin.fault(
+        rig.data(0),
+        answer -> {
+          answer.status = 404;
+          answer.beforeHeaders = () -> awaitLatch(held);
+          begun.countDown();
+        });
+    blob.prefetch(0, 8 * 4096);
+    awaitLatch(begun);
+    rig.origin.heal();
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    Thread reader = new Thread(() -> failure.set(catchThrowable(() -> checkSpan(blob, 0, 3))));
+    reader.start();
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    while (reader.getState() != Thread.State.TIMED_WAITING) {
+      assertThat(System.nanoTime()).isLessThan(deadline);
+      Thread.onSpinWait();
+    }
+    held.countDown();
+    reader.join();
+    assertThat(failure).hasNullValue();
+    assertThat(rig.spansAsked(0, 12)).containsExactly("0-7", "3-3");
   }
 
   private static void awaitLatch(CountDownLatch latch) {
