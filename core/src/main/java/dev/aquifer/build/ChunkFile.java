@@ -3,14 +3,13 @@ package dev.aquifer.build;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.security.MessageDigest;
 
 /** Chunks as they are, one after the other, in a file. Used by one thread. */
 final class ChunkFile implements Chunker.Blocks {
   private final OutputFile file;
   private final BlockSize block;
   private final long maxBlocks;
-  private final MessageDigest digest = Sha256.newDigest();
+  private final ContentMark mark = new ContentMark();
   private long nextBlock;
 
   /** The first chunk goes to {@code firstBlock} of {@code file}, which stays open. */
@@ -30,7 +29,7 @@ final class ChunkFile implements Chunker.Blocks {
               .formatted(file.name(), maxBlocks, block.bytes()));
     }
     file.write(first << block.bits(), blocks);
-    Sha256.update(digest, blocks);
+    mark.add(blocks);
     nextBlock += block.count(blocks.byteSize());
     return first;
   }
@@ -40,8 +39,8 @@ final class ChunkFile implements Chunker.Blocks {
     return nextBlock;
   }
 
-  /** The digest of all chunks. */
-  Sha256 digest() {
-    return Sha256.finish(digest);
+  /** The mark of all chunks. */
+  Sha256 mark() {
+    return mark.finish();
   }
 }

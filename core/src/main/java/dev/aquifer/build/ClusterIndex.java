@@ -126,33 +126,42 @@ final class ClusterIndex implements FileIndex {
    */
   private int writePack(MemorySegment dst, long at, int entries, int present) {
     int width = entries == 2 ? 16 : 14;
-    int bytes = entries == 2 ? PAIR_BYTES : LONG_PACK_BYTES;
     long base = -1;
     // The blocks of a cluster that begins before the pack, if the pack says how many.
     int counted = 0;
-    for (int i = 0; i < present; i++) {
-      cursor.next();
-      int value;
-      if (cursor.isHead()) {
-        value = cursor.offset();
-        if (base < 0) {
-          base = cursor.blockInRow() - (encoding.isBig() ? counted : 1);
+    long position = at;
+    long word = 0;
+    int filled = 0;
+    for (int i = 0; i < entries; i++) {
+      long entry = 0;
+      if (i < present) {
+        cursor.next();
+        if (cursor.isHead()) {
+          entry = cursor.offset();
+          if (base < 0) {
+            base = cursor.blockInRow() - (encoding.isBig() ? counted : 1);
+          }
+        } else {
+          int back = cursor.back();
+          boolean isCount = (back & LclusterCursor.BLOCK_COUNT) != 0;
+          if (isCount && base < 0) {
+            counted = back & ~LclusterCursor.BLOCK_COUNT;
+          }
+          entry = i == entries - 1 && !isCount ? cursor.ahead() : back;
         }
-      } else {
-        boolean isCount = (cursor.back() & LclusterCursor.BLOCK_COUNT) != 0;
-        if (isCount && base < 0) {
-          counted = cursor.back() & ~LclusterCursor.BLOCK_COUNT;
-        }
-        value = i == entries - 1 && !isCount ? cursor.ahead() : cursor.back();
+        entry |= (long) cursor.type() << VALUE_BITS;
       }
-      put(dst, at, width * i, cursor.type() << VALUE_BITS | value);
+      word |= entry << filled;
+      filled += width;
+      if (filled >= Long.SIZE) {
+        LittleEndian.put64(dst, position, word);
+        position += Long.BYTES;
+        filled -= Long.SIZE;
+        word = entry >>> width - filled;
+      }
     }
-    LittleEndian.put32(dst, at + bytes - 4, Math.max(base, 0));
-    return bytes;
-  }
-
-  private static void put(MemorySegment dst, long at, int bit, int entry) {
-    long position = at + (bit >>> 3);
-    LittleEndian.put32(dst, position, LittleEndian.u32(dst, position) | (long) entry << (bit & 7));
+    // Half a word is left for it.
+    LittleEndian.put64(dst, position, word | Math.max(base, 0) << filled);
+    return entries == 2 ? PAIR_BYTES : LONG_PACK_BYTES;
   }
 }

@@ -75,12 +75,17 @@ final class DiskFile implements OutputFile {
 
   private synchronized void addNew(long sizeBytes) throws IOException {
     newBytes += sizeBytes;
-    if (newBytes >= TRIP_BYTES && (trip == null || trip.isDone())) {
-      startTrip();
+    if (newBytes >= TRIP_BYTES) {
+      beginSync();
     }
   }
 
-  private synchronized void startTrip() throws IOException {
+  /** Unless a trip is under way: {@link #sync} has the rest then. */
+  @Override
+  public synchronized void beginSync() throws IOException {
+    if (trip != null && !trip.isDone()) {
+      return;
+    }
     endTrip();
     newBytes = 0;
     FutureTask<Boolean> next =

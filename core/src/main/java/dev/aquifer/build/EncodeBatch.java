@@ -11,8 +11,6 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.zip.CRC32;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -219,7 +217,7 @@ final class EncodeBatch extends Batch implements Closeable {
       inlineEnd[i + 1] = inlineUsed;
       clustersEnd[i + 1] = clusters.count();
     }
-    checksum = checksum(stored.asSlice(0, used));
+    checksum = ContentMark.checksum(stored.asSlice(0, used));
     for (int i = 0; i < count(); i++) {
       MemorySegment fragment = fragment(i);
       if (fragment != null) {
@@ -234,17 +232,6 @@ final class EncodeBatch extends Batch implements Closeable {
       compressors[number] = compression.open(all.maxClusterBytes());
     }
     return compressors[number];
-  }
-
-  /**
-   * Two that find different errors: the UUID needs no proof, and a digest takes 20 times as long.
-   */
-  private static long checksum(MemorySegment bytes) {
-    CRC32C first = new CRC32C();
-    first.update(bytes.asByteBuffer());
-    CRC32 second = new CRC32();
-    second.update(bytes.asByteBuffer());
-    return first.getValue() << 32 | second.getValue();
   }
 
   private static byte[] hash(MemorySegment bytes) {
@@ -475,7 +462,7 @@ final class EncodeBatch extends Batch implements Closeable {
     return stored.asSlice(0, used);
   }
 
-  /** A checksum of {@link #stored}. */
+  /** The {@link ContentMark#checksum} of {@link #stored}. */
   long checksum() {
     return checksum;
   }

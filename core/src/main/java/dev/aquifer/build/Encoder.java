@@ -5,8 +5,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -42,7 +40,7 @@ final class Encoder implements Closeable {
   private final OutputFile file;
   private final List<EncodeBatch> batches = new ArrayList<>();
   private final @Nullable PackedData packed;
-  private final MessageDigest digest = Sha256.newDigest();
+  private final ContentMark mark = new ContentMark();
   private long nextByte;
 
   /** Whether what comes next has to begin with a block. */
@@ -139,9 +137,9 @@ final class Encoder implements Closeable {
     return block.count(nextByte);
   }
 
-  /** A digest of checksums of all that was written. */
-  Sha256 digest() {
-    return Sha256.finish(digest);
+  /** The mark of all that was written. */
+  Sha256 mark() {
+    return mark.finish();
   }
 
   private BatchLine<EncodeBatch> line(Batch.Source opener, Encoding encoding) {
@@ -250,7 +248,7 @@ final class Encoder implements Closeable {
   private record Stretch(long positionBytes, MemorySegment bytes) {}
 
   private @Nullable Callable<@Nullable Void> take(EncodeBatch batch) throws IOException {
-    digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, batch.checksum()));
+    mark.add(batch.checksum());
     MemorySegment stored = batch.stored();
     List<Stretch> stretches = new ArrayList<>();
     // What is stored from here on is in no stretch.

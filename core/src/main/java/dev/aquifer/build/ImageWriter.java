@@ -33,7 +33,7 @@ final class ImageWriter {
   /** What is written to at present: {@link #head}, or what comes behind the data. */
   private MetadataOutput output;
 
-  /** The digest of what was written before {@link #output}; null for nothing. */
+  /** The mark of what was written before {@link #output}; null for nothing. */
   private @Nullable Sha256 before;
 
   private ImageWriter(
@@ -51,7 +51,7 @@ final class ImageWriter {
   /**
    * Writes the metadata to {@code file}.
    *
-   * @param data the digest of all data in {@code file}; null for none
+   * @param data the mark of all data in {@code file}; null for none
    * @param deviceOfBlob the device id of each blob number in chunk addresses
    * @param uuid the file system's UUID, or null to derive it from the content
    */
@@ -74,7 +74,7 @@ final class ImageWriter {
     }
   }
 
-  /** A UUID of version 8: its other bits are the first of a digest. */
+  /** A UUID of version 8: its other bits are the first of a mark. */
   private static UUID uuidOf(Sha256 metadata, @Nullable Sha256 data) {
     Sha256 all = data == null ? metadata : both(metadata, data);
     MemorySegment digest = MemorySegment.ofArray(all.bytes());
@@ -83,7 +83,7 @@ final class ImageWriter {
         LittleEndian.u64(digest, 8) >>> 2 | 1L << 63);
   }
 
-  /** A digest that stands for two. */
+  /** A mark that stands for two. */
   static Sha256 both(Sha256 first, Sha256 second) {
     byte[] both = new byte[2 * Sha256.SIZE_BYTES];
     System.arraycopy(first.bytes(), 0, both, 0, Sha256.SIZE_BYTES);
@@ -107,7 +107,7 @@ final class ImageWriter {
     }
   }
 
-  /** Writes all but the start; returns a digest of it with the start, but for the UUID. */
+  /** Writes all but the start; returns the mark of it with the start, but for the UUID. */
   private Sha256 write() throws IOException {
     writeHead();
     if (plan.frame().isSingle()) {

@@ -55,6 +55,11 @@ final class MemoryFile implements OutputFile {
   }
 
   @Override
+  public void beginSync() {
+    // It goes to no disk.
+  }
+
+  @Override
   public void sync() {}
 
   @Override

@@ -5,12 +5,11 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.security.MessageDigest;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes the bytes of an image's metadata, or of a part of it, from the first to the last, hashes
+ * Takes the bytes of an image's metadata, or of a part of it, from the first to the last, marks
  * them and writes them. Used by one thread.
  */
 final class MetadataOutput implements Closeable {
@@ -23,7 +22,7 @@ final class MetadataOutput implements Closeable {
 
   private final Sink sink;
   private final Arena arena = Arena.ofConfined();
-  private final MessageDigest digest = Sha256.newDigest();
+  private final ContentMark mark = new ContentMark();
   private final boolean keepsStart;
   private @Nullable MemorySegment start;
   private MemorySegment buffer = arena.allocate(BUFFER_BYTES, 64);
@@ -61,7 +60,6 @@ final class MetadataOutput implements Closeable {
       flush();
     }
     MemorySegment bytes = buffer.asSlice(used, lengthBytes);
-    bytes.fill((byte) 0);
     used += lengthBytes;
     return bytes;
   }
@@ -80,21 +78,22 @@ final class MetadataOutput implements Closeable {
   private void flush() throws IOException {
     Waiting.checkInterrupt();
     MemorySegment bytes = buffer.asSlice(0, used);
-    Sha256.update(digest, bytes);
+    mark.add(bytes);
     if (keepsStart && start == null) {
       start = bytes;
       buffer = arena.allocate(BUFFER_BYTES, 64);
     } else {
       sink.write(flushed, bytes);
+      bytes.fill((byte) 0);
     }
     flushed += used;
     used = 0;
   }
 
-  /** Writes what is left; returns the digest of everything. */
+  /** Writes what is left; returns the mark of everything. */
   Sha256 finish() throws IOException {
     flush();
-    return Sha256.finish(digest);
+    return mark.finish();
   }
 
   @Override

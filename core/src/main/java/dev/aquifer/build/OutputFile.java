@@ -37,6 +37,9 @@ sealed interface OutputFile extends Closeable permits DiskFile, MemoryFile {
 
   void read(long positionBytes, MemorySegment dst) throws IOException;
 
+  /** Begins to bring what was written to the disk, if it goes to one, and returns at once. */
+  void beginSync() throws IOException;
+
   /** Waits until what was written is on the disk, if it goes to one. */
   void sync() throws IOException;
 

@@ -151,7 +151,7 @@ public final class SingleImage {
         ImagePlan plan =
             ImagePlan.of(
                 tree, data.devices, options.timestamp(), data.frame, encoding, data.packedNode);
-        write(plan, spool, data.digest);
+        write(plan, spool, data.mark);
         long commitNanos = System.nanoTime();
         commit();
         long endNanos = System.nanoTime();
@@ -222,7 +222,7 @@ public final class SingleImage {
       Frame frame,
       List<Device> devices,
       @Nullable Node packedNode,
-      Sha256 digest) {}
+      Sha256 mark) {}
 
   private byte[] packedPrefixes(Tree tree) {
     return encoding.packsPrefixes() ? tree.xattrs().prefixes().records() : new byte[0];
@@ -262,7 +262,7 @@ public final class SingleImage {
             "an image of more than %d blocks of %d bytes with compressed directories: expected fewer, larger blocks, or no --zD"
                 .formatted(Integer.MAX_VALUE, encoding.block().bytes()));
       }
-      return new Data(encoder.sourceBytes(), frame, devices, packedNode, encoder.digest());
+      return new Data(encoder.sourceBytes(), frame, devices, packedNode, encoder.mark());
     } finally {
       pool.end();
       encoder.close();
@@ -311,7 +311,7 @@ public final class SingleImage {
     long blocks = chunks.nextBlock() - firstBlock;
     List<Device> devices = blob == null ? List.of() : List.of(new Device(blob.tag, blocks));
     Frame frame = frame(tree, devices.size(), blob == null ? blocks : 0);
-    return new Data(count.source, frame, devices, null, chunks.digest());
+    return new Data(count.source, frame, devices, null, chunks.mark());
   }
 
   private void write(ImagePlan plan, Spool spool, Sha256 data) throws IOException {
@@ -327,10 +327,11 @@ public final class SingleImage {
     }
     ImageWriter.write(
         plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
+    target.file().beginSync();
     ImageChecker.check(plan, spool, deviceOfBlob, target.file()::open, options.threads());
   }
 
-  /** Writes the metabox behind all else that was planned; returns a digest of it. */
+  /** Writes the metabox behind all else that was planned; returns its mark. */
   private Sha256 addMetabox(ImagePlan plan, Spool spool, int[] deviceOfBlob) throws IOException {
     try (PackedData metabox =
         PackedData.create(target.scratch("metabox"), plan.tree().root(), new byte[0])) {
@@ -350,7 +351,7 @@ public final class SingleImage {
               metabox);
       try {
         plan.placeMetabox(Objects.requireNonNull(encoder.runPacked()), encoder.endBlock());
-        return encoder.digest();
+        return encoder.mark();
       } finally {
         pool.end();
         encoder.close();
