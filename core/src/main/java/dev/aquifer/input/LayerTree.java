@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,10 +24,6 @@ import org.jspecify.annotations.Nullable;
  * read where they lie, others copied once. See {@link TarTree} for the layers' archives.
  */
 public final class LayerTree extends ItemTree {
-  private static final byte[] HIDES = {'.', 'w', 'h', '.'};
-  private static final byte[] AUFS = {'.', 'w', 'h', '.', '.', 'w', 'h', '.'};
-  private static final byte[] OPAQUE = {'.', 'w', 'h', '.', '.', 'w', 'h', '.', '.', 'o', 'p', 'q'};
-
   private final ImageFiles files;
   private final Path place;
   private final List<Opened> layers = new ArrayList<>();
@@ -122,20 +117,18 @@ public final class LayerTree extends ItemTree {
     TarReader reader = new TarReader(archive, false);
     for (TarEntry entry = reader.next(); entry != null; entry = reader.next()) {
       List<Name> names = unpacking.names(entry);
-      if (names.isEmpty() || !begins(names.getLast(), HIDES)) {
+      if (names.isEmpty() || !isMark(names.getLast())) {
         continue;
       }
       Item.Directory directory = unpacking.findDirectory(names.subList(0, names.size() - 1));
       byte[] name = names.getLast().bytes();
-      if (Arrays.equals(name, OPAQUE)) {
+      if (AufsNames.isOpaque(name)) {
         if (directory != null) {
           directory.children.clear();
         }
-      } else if (!begins(names.getLast(), AUFS)) {
-        Name hidden = Name.of(Arrays.copyOfRange(name, HIDES.length, name.length));
-        if (hidden.bytes().length == 0
-            || hidden.isDotDot()
-            || Arrays.equals(hidden.bytes(), new byte[] {'.'})) {
+      } else if (!AufsNames.isOwn(name)) {
+        Name hidden = AufsNames.hidden(name);
+        if (!AufsNames.hidesName(name)) {
           throw unpacking.wrong(entry, "hides '%s': expected a name after .wh.".formatted(hidden));
         }
         if (directory != null) {
@@ -150,7 +143,7 @@ public final class LayerTree extends ItemTree {
     TarReader reader = new TarReader(archive, false);
     for (TarEntry entry = reader.next(); entry != null; entry = reader.next()) {
       List<Name> names = unpacking.names(entry);
-      if (names.stream().noneMatch(name -> begins(name, HIDES))) {
+      if (names.stream().noneMatch(LayerTree::isMark)) {
         unpacking.add(entry, names);
       } else if (isBelowHidden(names)) {
         throw unpacking.wrong(
@@ -161,13 +154,11 @@ public final class LayerTree extends ItemTree {
 
   private static boolean isBelowHidden(List<Name> names) {
     return names.subList(0, names.size() - 1).stream()
-        .anyMatch(name -> begins(name, HIDES) && !begins(name, AUFS));
+        .anyMatch(name -> isMark(name) && !AufsNames.isOwn(name.bytes()));
   }
 
-  private static boolean begins(Name name, byte[] start) {
-    byte[] bytes = name.bytes();
-    return bytes.length >= start.length
-        && Arrays.equals(bytes, 0, start.length, start, 0, start.length);
+  private static boolean isMark(Name name) {
+    return AufsNames.isMark(name.bytes());
   }
 
   /**
@@ -182,9 +173,7 @@ public final class LayerTree extends ItemTree {
           LayerFiles.of(
               "layer " + layer.diffId,
               layer.archive,
-              entry ->
-                  Name.split(entry.path().bytes()).stream()
-                      .noneMatch(name -> begins(name, HIDES))));
+              entry -> Name.split(entry.path().bytes()).stream().noneMatch(LayerTree::isMark)));
     }
     return trees;
   }

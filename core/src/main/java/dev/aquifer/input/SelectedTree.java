@@ -2,7 +2,6 @@ package dev.aquifer.input;
 
 import dev.aquifer.build.FileStat;
 import dev.aquifer.build.SourceEntry;
-import dev.aquifer.build.SourceFile;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.build.Xattr;
 import java.io.IOException;
@@ -14,7 +13,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Another tree as a {@link Selection} has it. */
-public final class SelectedTree implements SourceTree {
+public final class SelectedTree extends DerivedTree {
   private static final byte[] LABEL = "security.selinux".getBytes(StandardCharsets.US_ASCII);
   private static final long MAX_ID = 0xffffffffL;
   private static final int MADE_MODE = 040755;
@@ -22,12 +21,11 @@ public final class SelectedTree implements SourceTree {
   /** No file system and no other tree has this number. */
   private static final long DEV = -3;
 
-  private final SourceTree tree;
   private final Selection selection;
   private final List<Name> prefix;
 
   private SelectedTree(SourceTree tree, Selection selection) {
-    this.tree = tree;
+    super(tree);
     this.selection = selection;
     this.prefix = Name.split(Selection.bytes(selection.prefix()));
   }
@@ -39,11 +37,6 @@ public final class SelectedTree implements SourceTree {
 
   /** A directory above the tree: how many are between it and the root. */
   private record Made(int depth) {}
-
-  @Override
-  public String name() {
-    return tree.name();
-  }
 
   @Override
   public SourceEntry root() throws IOException {
@@ -146,24 +139,5 @@ public final class SelectedTree implements SourceTree {
     String mountPoint = Selection.Bytes.text(Name.split(Selection.bytes(selection.mountPoint())));
     String path = Selection.Bytes.text(entry.path());
     return "/" + mountPoint + (mountPoint.isEmpty() ? "" : "/") + path;
-  }
-
-  @Override
-  public byte[] linkTarget(SourceEntry link) throws IOException {
-    return tree.linkTarget(inner(link));
-  }
-
-  @Override
-  public SourceFile open(SourceEntry file) throws IOException {
-    return tree.open(inner(file));
-  }
-
-  private static SourceEntry inner(SourceEntry entry) {
-    return (SourceEntry) Objects.requireNonNull(entry.origin(), "an entry of another tree");
-  }
-
-  @Override
-  public void close() throws IOException {
-    tree.close();
   }
 }

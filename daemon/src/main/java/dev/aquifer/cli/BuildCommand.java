@@ -8,7 +8,6 @@ import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.LayerTree;
-import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
 import dev.aquifer.input.TarTree;
 import java.io.IOException;
@@ -113,7 +112,7 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt(leftover());
         SourceTree whole = open();
         Progress progress = Progress.of(err(), "build")) {
-      SourceTree tree = SelectedTree.of(whole, selected);
+      SourceTree tree = selection.of(whole, selected);
       ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
       if (blobPerLayer) {
         shown = shown.blobPerLayer(layers(whole));
@@ -149,7 +148,7 @@ final class BuildCommand extends Command {
     Selection selected = selected();
     try (OnSignal ignored = OnSignal.interrupt(leftover());
         TarTree archive = openInPlace();
-        SourceTree tree = SelectedTree.of(archive, selected)) {
+        SourceTree tree = selection.of(archive, selected)) {
       return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
     }
   }

@@ -1,9 +1,13 @@
 package dev.aquifer.cli;
 
 import dev.aquifer.build.ImageBuilder;
+import dev.aquifer.build.SourceTree;
 import dev.aquifer.image.ByteNames;
+import dev.aquifer.input.AufsTree;
 import dev.aquifer.input.FileContexts;
+import dev.aquifer.input.SelectedTree;
 import dev.aquifer.input.Selection;
+import dev.aquifer.input.StrippedTree;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -34,6 +38,22 @@ final class SelectionOptions {
       description =
           "Leave out what has a name like this; with a slash in GLOB, what has a path like this.")
   List<String> excludedGlobs = new ArrayList<>();
+
+  @Option(
+      names = "--aufs",
+      description =
+          "The input is one layer of a container image: .wh.NAME becomes what overlayfs hides NAME by, and .wh..wh..opq its mark of a directory.")
+  boolean aufs;
+
+  @Option(
+      names = "--ovlfs-strip",
+      paramLabel = "0|1",
+      arity = "0..1",
+      fallbackValue = "1",
+      preprocessor = AttachedOnly.class,
+      description =
+          "Leave out devices 0:0, and what else hides files of layers below in overlayfs; --ovlfs-strip=0: do not.")
+  @Nullable String overlayStrip;
 
   @Option(names = "--all-root", description = "All files belong to root.")
   boolean allRoot;
@@ -180,6 +200,10 @@ final class SelectionOptions {
     if (allTime && mkfsTime) {
       throw new IllegalArgumentException("--all-time and --mkfs-time exclude each other");
     }
+    if (overlayStrip != null && !overlayStrip.matches("[01]")) {
+      throw new IllegalArgumentException(
+          "--ovlfs-strip=%s: expected 0 or 1".formatted(overlayStrip));
+    }
     Selection selection =
         Selection.ALL
             .withOwner(allRoot ? Long.valueOf(0) : uid, allRoot ? Long.valueOf(0) : gid)
@@ -200,6 +224,16 @@ final class SelectionOptions {
     return contexts == null
         ? selection
         : selection.withContexts(FileContexts.read(contexts), mountPoint);
+  }
+
+  /**
+   * {@code tree} as selected; closing the result closes it.
+   *
+   * @param selection what {@link #selection} gave
+   */
+  SourceTree of(SourceTree tree, Selection selection) {
+    SourceTree layer = aufs ? AufsTree.of(tree) : tree;
+    return SelectedTree.of("1".equals(overlayStrip) ? StrippedTree.of(layer) : layer, selection);
   }
 
   private static Selection without(Selection selection, String text) {
