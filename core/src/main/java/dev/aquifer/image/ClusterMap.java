@@ -2,7 +2,6 @@ package dev.aquifer.image;
 
 import dev.aquifer.io.CorruptDataException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Says of each byte of a compressed file in which cluster it is. Safe for use by many threads; what
@@ -32,10 +31,8 @@ abstract sealed class ClusterMap permits LclusterMap, ExtentRecords, WholeFragme
         new IndexBytes(
             metadata, () -> inode.place(volume.name()) + ": its index of compressed data");
     long position = layout.headerPositionBytes();
-    MemorySegment raw =
-        MemorySegment.ofArray(bytes.at(position, MapHeader.SIZE_BYTES))
-            .asSlice(IndexBytes.offset(position), MapHeader.SIZE_BYTES);
-    MapHeader header = MapHeader.read(volume, inode, layout, raw);
+    byte[] window = bytes.at(position, MapHeader.SIZE_BYTES);
+    MapHeader header = MapHeader.read(volume, inode, layout, window, IndexBytes.offset(position));
     if (header.hasFragment() && inode.nid() == volume.superblock().packedNid()) {
       throw new CorruptDataException(
           inode.place(volume.name()) + ": the packed inode has a fragment, which is in itself");

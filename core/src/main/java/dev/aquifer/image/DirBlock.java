@@ -3,8 +3,6 @@ package dev.aquifer.image;
 import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.Supplier;
 
@@ -27,23 +25,28 @@ final class DirBlock {
   private static final int ENTRY_BYTES = 12;
   private static final int MAX_NAME_BYTES = 255;
 
-  private final MemorySegment bytes;
+  private final byte[] bytes;
+  private final int start;
+  private final int length;
   private final int count;
   private final Supplier<String> place;
 
   /**
-   * Takes one block, or what the directory's last one has.
+   * Takes one block, or what the directory's last one has: {@code length} bytes of {@code bytes}
+   * from {@code start} on.
    *
    * @param place what it is part of, for messages
    */
-  DirBlock(MemorySegment bytes, Supplier<String> place) throws IOException {
+  DirBlock(byte[] bytes, int start, int length, Supplier<String> place) throws IOException {
     this.bytes = bytes;
+    this.start = start;
+    this.length = length;
     this.place = place;
-    int firstName = bytes.byteSize() < ENTRY_BYTES ? 0 : LittleEndian.u16(bytes, 8);
-    if (firstName < ENTRY_BYTES || firstName % ENTRY_BYTES != 0 || firstName >= bytes.byteSize()) {
+    int firstName = length < ENTRY_BYTES ? 0 : LittleEndian.u16(bytes, start + 8);
+    if (firstName < ENTRY_BYTES || firstName % ENTRY_BYTES != 0 || firstName >= length) {
       throw new CorruptDataException(
           "%s: entry 0: name offset %d: expected a multiple of %d inside the block of %d bytes"
-              .formatted(place.get(), firstName, ENTRY_BYTES, bytes.byteSize()));
+              .formatted(place.get(), firstName, ENTRY_BYTES, length));
     }
     this.count = firstName / ENTRY_BYTES;
   }
@@ -55,8 +58,8 @@ final class DirBlock {
 
   /** Entry {@code index}, checked by itself. */
   DirEntry entry(int index) throws IOException {
-    long at = (long) index * ENTRY_BYTES;
-    int number = LittleEndian.u8(bytes, at + 10);
+    int at = start + index * ENTRY_BYTES;
+    int number = bytes[at + 10] & 0xff;
     FileType type = FileType.ofDirent(number);
     if (type == null) {
       throw corrupt(index, "file type %d: expected 1 to 7".formatted(number));
@@ -68,31 +71,29 @@ final class DirBlock {
   byte[] name(int index) throws IOException {
     int from = nameOffset(index);
     boolean isLast = index == count - 1;
-    int to = isLast ? (int) bytes.byteSize() : nameOffset(index + 1);
-    if (from < count * ENTRY_BYTES || to <= from || to > bytes.byteSize()) {
+    int to = isLast ? length : nameOffset(index + 1);
+    if (from < count * ENTRY_BYTES || to <= from || to > length) {
       throw corrupt(
           index,
           "name at bytes %d to %d of the block: expected %d to %d, and at least one byte"
-              .formatted(from, to, count * ENTRY_BYTES, bytes.byteSize()));
+              .formatted(from, to, count * ENTRY_BYTES, length));
     }
-    byte[] name = bytes.asSlice(from, to - from).toArray(ValueLayout.JAVA_BYTE);
-    if (isLast) {
-      name = Arrays.copyOf(name, lengthToZero(name));
-    }
+    int end = isLast ? endOfLast(from, to) : to;
+    byte[] name = Arrays.copyOfRange(bytes, start + from, start + end);
     checkName(index, name);
     return name;
   }
 
   private int nameOffset(int index) {
-    return LittleEndian.u16(bytes, (long) index * ENTRY_BYTES + 8);
+    return LittleEndian.u16(bytes, start + index * ENTRY_BYTES + 8);
   }
 
-  private static int lengthToZero(byte[] bytes) {
-    int length = 0;
-    while (length < bytes.length && bytes[length] != 0) {
-      length++;
+  private int endOfLast(int from, int to) {
+    int end = from;
+    while (end < to && bytes[start + end] != 0) {
+      end++;
     }
-    return length;
+    return end;
   }
 
   private void checkName(int index, byte[] name) throws IOException {

@@ -113,11 +113,12 @@ public final class Directory {
     byte @Nullable [] previous = null;
     for (long position = block * blockSize; position < data.sizeBytes(); position += readBytes) {
       int length = (int) Math.min(readBytes, data.sizeBytes() - position);
-      MemorySegment bytes = read(position, length);
+      byte[] bytes = read(position, length);
       for (int offset = 0; offset < length; offset += blockSize) {
         long number = (position + offset) / blockSize;
-        MemorySegment part = bytes.asSlice(offset, Math.min(blockSize, length - offset));
-        previous = forEach(new DirBlock(part, () -> place(number)), number, previous, visitor);
+        DirBlock part =
+            new DirBlock(bytes, offset, Math.min(blockSize, length - offset), () -> place(number));
+        previous = forEach(part, number, previous, visitor);
       }
     }
   }
@@ -167,12 +168,12 @@ public final class Directory {
   private DirBlock block(long number) throws IOException {
     long position = number * blockSize;
     int length = (int) Math.min(blockSize, data.sizeBytes() - position);
-    return new DirBlock(read(position, length), () -> place(number));
+    return new DirBlock(read(position, length), 0, length, () -> place(number));
   }
 
-  private MemorySegment read(long position, int length) throws IOException {
-    MemorySegment bytes = MemorySegment.ofArray(new byte[length]);
-    data.read(position, bytes);
+  private byte[] read(long position, int length) throws IOException {
+    byte[] bytes = new byte[length];
+    data.read(position, MemorySegment.ofArray(bytes));
     return bytes;
   }
 

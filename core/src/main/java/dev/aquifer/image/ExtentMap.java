@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>4</td><td>4</td><td>startblk_lo</td><td>all address bits one: a hole</td></tr>
  * </table>
  */
-final class ExtentMap {
+final class ExtentMap implements Supplier<String> {
   private static final long ONES_32 = 0xffff_ffffL;
   private static final long ONES_48 = 0xffff_ffff_ffffL;
 
@@ -39,7 +39,6 @@ final class ExtentMap {
   private final int maxExtents;
 
   private final List<Extent> extents = new ArrayList<>();
-  private final Supplier<String> place = this::place;
 
   private ExtentMap(Volume volume, Inode inode, int maxExtents) {
     this.volume = volume;
@@ -186,7 +185,7 @@ final class ExtentMap {
       append(
           volume
               .devices()
-              .locate(0, cluster.addressBytes(), cluster.storedBytes(), offset, place)
+              .locate(0, cluster.addressBytes(), cluster.storedBytes(), offset, this)
               .at(skip, offset, length));
     }
   }
@@ -228,7 +227,7 @@ final class ExtentMap {
       device = inode.isInMetabox() ? Extent.METABOX : 0;
     } else {
       Devices.Place found =
-          volume.devices().locate(0, address, cluster.storedBytes(), offset, place);
+          volume.devices().locate(0, address, cluster.storedBytes(), offset, this);
       device = found.device();
       address = found.addressBytes();
     }
@@ -261,7 +260,7 @@ final class ExtentMap {
     long last = offset + length - 1 >>> chunks.chunkBits();
     int seen = (int) Math.min(last - first + 1, maxChunks);
     MemorySegment table =
-        metadata.read(chunks.tablePositionBytes() + first * unit, seen * unit, this::place);
+        metadata.read(chunks.tablePositionBytes() + first * unit, seen * unit, this);
     long done = 0;
     // An extent is known to end where the next one has begun.
     for (int i = 0; i < seen && extents.size() <= maxExtents; i++) {
@@ -313,7 +312,7 @@ final class ExtentMap {
     append(
         volume
             .devices()
-            .locate(device, address, length, fileOffset, place)
+            .locate(device, address, length, fileOffset, this)
             .at(0, fileOffset, length));
   }
 
@@ -339,6 +338,14 @@ final class ExtentMap {
           before.fileOffsetBytes(), length, before.device(), before.addressBytes());
     }
     return null;
+  }
+
+  /**
+   * What is read, for messages: itself, as an object for it takes the JVM longer than an extent.
+   */
+  @Override
+  public String get() {
+    return place();
   }
 
   private String place() {

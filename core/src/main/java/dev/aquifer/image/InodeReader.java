@@ -4,7 +4,7 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
 
 /**
  * Decodes inodes. They lie in slots of 32 bytes and have 32 bytes (compact) or 64 (extended),
@@ -33,7 +33,7 @@ import java.lang.foreign.MemorySegment;
  * <tr><td></td><td>44, 4</td><td>i_nlink</td><td></td></tr>
  * </table>
  */
-final class InodeReader {
+final class InodeReader implements Supplier<String> {
   private static final int FORMAT_EXTENDED = 0x1;
   private static final int FORMAT_SHORT_NB = 0x10;
   private static final int FORMAT_KNOWN = 0x1f;
@@ -55,7 +55,7 @@ final class InodeReader {
   private final Superblock superblock;
   private final long nid;
   private final long position;
-  private final MemorySegment raw;
+  private final byte[] raw;
   private final boolean isExtended;
 
   private InodeReader(String imageName, Superblock superblock, Metadata metadata, long nid)
@@ -66,9 +66,9 @@ final class InodeReader {
     this.position = metadata.positionOf(nid);
     // One read for either form, where the metadata does not end before.
     int length = (int) Math.min(Inode.EXTENDED_BYTES, metadata.available(position));
-    this.raw = metadata.read(position, Math.max(Inode.COMPACT_BYTES, length), this::place);
+    this.raw = metadata.readArray(position, Math.max(Inode.COMPACT_BYTES, length), this);
     this.isExtended = (LittleEndian.u16(raw, 0) & FORMAT_EXTENDED) != 0;
-    metadata.check(position, isExtended ? Inode.EXTENDED_BYTES : Inode.COMPACT_BYTES, this::place);
+    metadata.check(position, isExtended ? Inode.EXTENDED_BYTES : Inode.COMPACT_BYTES, this);
   }
 
   /**
@@ -199,6 +199,12 @@ final class InodeReader {
 
   private UnsupportedFeatureException unsupported(String what) {
     return new UnsupportedFeatureException(place() + ": " + what + ": a newer version may read it");
+  }
+
+  /** What is read, for messages: itself, as an object for it takes the JVM longer than an inode. */
+  @Override
+  public String get() {
+    return place();
   }
 
   private String place() {

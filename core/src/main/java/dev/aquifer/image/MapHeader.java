@@ -5,7 +5,6 @@ import dev.aquifer.io.CorruptDataException;
 import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.UnsupportedFeatureException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,31 +62,33 @@ record MapHeader(
   /** From this size of a record on, the algorithms and the cluster bits give way to extents_hi. */
   private static final int RECORD_BYTES_WITH_HI = 16;
 
-  static MapHeader read(Volume volume, Inode inode, DataLayout.Compressed layout, MemorySegment raw)
+  /** The header at {@code at} of {@code raw}. */
+  static MapHeader read(
+      Volume volume, Inode inode, DataLayout.Compressed layout, byte[] raw, int at)
       throws IOException {
     Superblock superblock = volume.superblock();
     long end = layout.headerPositionBytes() + SIZE_BYTES;
     int blockBits = superblock.blockBits();
-    long whole = LittleEndian.u64(raw, 0);
+    long whole = LittleEndian.u64(raw, at);
     if (whole < 0) {
       long offset = whole & Long.MAX_VALUE;
       return new MapHeader(
           end, true, offset, 0, FRAGMENT, blockBits, Algorithm.LZ4, Algorithm.LZ4, 0);
     }
-    int advise = LittleEndian.u16(raw, 4);
+    int advise = LittleEndian.u16(raw, at + 4);
     boolean hasExtents = !layout.isCompact() && (advise & SHORT_PACKS_OR_EXTENTS) != 0;
     boolean isWide = hasExtents && recordBytes(advise) >= RECORD_BYTES_WITH_HI;
     MapHeader header =
         new MapHeader(
             end,
             false,
-            LittleEndian.u32(raw, 0),
-            LittleEndian.u16(raw, 2),
+            LittleEndian.u32(raw, at),
+            LittleEndian.u16(raw, at + 2),
             advise,
-            isWide ? blockBits : blockBits + (LittleEndian.u8(raw, 7) & 15),
-            hasExtents ? Algorithm.LZ4 : algorithm(volume, inode, LittleEndian.u8(raw, 6) & 15),
-            hasExtents ? Algorithm.LZ4 : algorithm(volume, inode, LittleEndian.u8(raw, 6) >>> 4),
-            LittleEndian.u32(raw, 0) | (isWide ? (long) LittleEndian.u16(raw, 6) << 32 : 0));
+            isWide ? blockBits : blockBits + (raw[at + 7] & 15),
+            hasExtents ? Algorithm.LZ4 : algorithm(volume, inode, raw[at + 6] & 15),
+            hasExtents ? Algorithm.LZ4 : algorithm(volume, inode, (raw[at + 6] & 0xff) >>> 4),
+            LittleEndian.u32(raw, at) | (isWide ? (long) LittleEndian.u16(raw, at + 6) << 32 : 0));
     String wrong = header.wrong(superblock, layout, hasExtents);
     if (wrong != null) {
       throw new CorruptDataException(place(volume, inode, end) + ": " + wrong);

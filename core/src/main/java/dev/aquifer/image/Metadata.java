@@ -38,10 +38,15 @@ record Metadata(ByteSource bytes, long nidBaseBytes) {
    */
   MemorySegment read(long positionBytes, int lengthBytes, Supplier<String> what)
       throws IOException {
+    return MemorySegment.ofArray(readArray(positionBytes, lengthBytes, what));
+  }
+
+  /** As the other: single bytes of an array are had sooner, before the JVM has compiled that. */
+  byte[] readArray(long positionBytes, int lengthBytes, Supplier<String> what) throws IOException {
     check(positionBytes, lengthBytes, what);
-    MemorySegment segment = MemorySegment.ofArray(new byte[lengthBytes]);
-    bytes.read(positionBytes, segment);
-    return segment;
+    byte[] read = new byte[lengthBytes];
+    bytes.read(positionBytes, MemorySegment.ofArray(read));
+    return read;
   }
 
   /** Checks that {@code lengthBytes} bytes at {@code positionBytes} are there. */

@@ -140,11 +140,17 @@ final class Volume {
   ClusterMap clusterMap(Inode inode, DataLayout.Compressed layout) throws IOException {
     int place = Long.hashCode(inode.nid() * NID_FACTOR) >>> Integer.SIZE - KEPT_MAPS_BITS;
     ClusterMap map = lastMaps.get(place);
-    if (map == null || !map.inode.equals(inode)) {
+    if (map == null || !isSame(map.inode, inode)) {
       map = ClusterMap.open(this, inode, layout);
       lastMaps.set(place, map);
     }
     return map;
+  }
+
+  /** Most are one object, or differ in number: a record's own comparison takes the JVM long. */
+  @SuppressWarnings("ReferenceEquality")
+  private static boolean isSame(Inode one, Inode other) {
+    return one == other || one.nid() == other.nid() && one.equals(other);
   }
 
   Inode inode(long nid) throws IOException {
