@@ -2,6 +2,7 @@ package dev.aquifer.nio;
 
 import dev.aquifer.image.DirEntry;
 import java.io.IOException;
+import java.nio.file.ClosedFileSystemException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Path;
@@ -33,6 +34,9 @@ final class ErofsDirectoryStream implements DirectoryStream<Path> {
   @Override
   public Iterator<Path> iterator() {
     if (isClosed) {
+      if (!directory.getFileSystem().isOpen()) {
+        throw new ClosedFileSystemException();
+      }
       throw new IllegalStateException("the directory stream is closed");
     }
     if (isIterated) {

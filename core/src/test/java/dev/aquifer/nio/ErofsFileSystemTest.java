@@ -645,6 +645,17 @@ class ErofsFileSystemTest {
   }
 
   @Test
+  void aDirectoryStreamTellsWhatWasClosed() throws IOException {
+    DirectoryStream<Path> closed = Files.newDirectoryStream(path("/"));
+    closed.close();
+    assertThatThrownBy(closed::iterator).isExactlyInstanceOf(IllegalStateException.class);
+    try (DirectoryStream<Path> open = Files.newDirectoryStream(path("/"))) {
+      image.close();
+      assertThatThrownBy(open::iterator).isInstanceOf(ClosedFileSystemException.class);
+    }
+  }
+
+  @Test
   void otherFileSystemsOpenInside() throws IOException {
     try (FileSystem jar = FileSystems.newFileSystem(path("/app.jar"))) {
       assertThat(Files.readString(jar.getPath("inside.txt"))).isEqualTo("in a jar");
