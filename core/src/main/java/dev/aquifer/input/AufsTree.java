@@ -48,10 +48,6 @@ public final class AufsTree extends DerivedTree {
     return entry.origin() instanceof Hiding hiding ? hiding.directory : super.inner(entry);
   }
 
-  private static boolean isWhiteout(SourceEntry outer, SourceEntry inner) {
-    return outer.name().length < inner.name().length;
-  }
-
   @Override
   public List<SourceEntry> children(SourceEntry directory) throws IOException {
     return shown(directory, tree.children(inner(directory)));
@@ -117,7 +113,7 @@ public final class AufsTree extends DerivedTree {
   public List<Xattr> xattrs(SourceEntry entry) throws IOException {
     SourceEntry inner = inner(entry);
     if (!entry.stat().isDirectory()) {
-      return isWhiteout(entry, inner) ? List.of() : tree.xattrs(inner);
+      return AufsNames.isMark(inner.name()) ? List.of() : tree.xattrs(inner);
     }
     List<SourceEntry> all = tree.children(inner);
     List<Xattr> xattrs = new ArrayList<>(tree.xattrs(inner));
