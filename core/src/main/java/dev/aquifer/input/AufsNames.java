@@ -4,6 +4,10 @@ import java.util.Arrays;
 
 /** Names by which layers of container images hide what is in the layers below. */
 final class AufsNames {
+  /** What is wrong with a file below a mark. */
+  static final String BELOW_MARK =
+      "is below a name that begins with .wh., which only hides: expected none there";
+
   private static final byte[] MARK = {'.', 'w', 'h', '.'};
   private static final byte[] OWN = {'.', 'w', 'h', '.', '.', 'w', 'h', '.'};
   private static final byte[] OPAQUE = {'.', 'w', 'h', '.', '.', 'w', 'h', '.', '.', 'o', 'p', 'q'};

@@ -48,13 +48,13 @@ public final class AufsTree extends DerivedTree {
     return entry.origin() instanceof Hiding hiding ? hiding.directory : super.inner(entry);
   }
 
-  private static boolean isWhiteout(SourceEntry outer, SourceEntry inner) {
-    return outer.name().length < inner.name().length;
-  }
-
   @Override
   public List<SourceEntry> children(SourceEntry directory) throws IOException {
-    List<SourceEntry> all = tree.children(inner(directory));
+    return shown(directory, tree.children(inner(directory)));
+  }
+
+  /** What overlayfs is to find in {@code directory}, which has {@code all}. */
+  private List<SourceEntry> shown(SourceEntry directory, List<SourceEntry> all) throws IOException {
     Set<Name> own = new HashSet<>();
     Set<Name> hidden = new HashSet<>();
     for (SourceEntry child : all) {
@@ -72,9 +72,7 @@ public final class AufsTree extends DerivedTree {
         Object origin = hides ? new Hiding(child) : child;
         children.add(SourceEntry.of(directory, name, child.stat(), origin));
       } else if (!AufsNames.isOwn(name)) {
-        if (!AufsNames.hidesName(name)) {
-          throw new IOException("%s: %s: expected a name after .wh.".formatted(tree.name(), child));
-        }
+        checkMark(child);
         Name hiddenName = AufsNames.hidden(name);
         if (!own.contains(hiddenName)) {
           children.add(
@@ -83,6 +81,17 @@ public final class AufsTree extends DerivedTree {
       }
     }
     return children;
+  }
+
+  private void checkMark(SourceEntry mark) throws IOException {
+    if (!AufsNames.hidesName(mark.name())) {
+      throw new IOException("%s: %s: expected a name after .wh.".formatted(tree.name(), mark));
+    }
+    List<SourceEntry> below = mark.stat().isDirectory() ? tree.children(mark) : List.of();
+    if (!below.isEmpty()) {
+      throw new IOException(
+          "%s: %s: %s".formatted(tree.name(), below.getFirst(), AufsNames.BELOW_MARK));
+    }
   }
 
   private static FileStat whiteout(FileStat mark) {
@@ -104,17 +113,15 @@ public final class AufsTree extends DerivedTree {
   public List<Xattr> xattrs(SourceEntry entry) throws IOException {
     SourceEntry inner = inner(entry);
     if (!entry.stat().isDirectory()) {
-      return isWhiteout(entry, inner) ? List.of() : tree.xattrs(inner);
+      return AufsNames.isMark(inner.name()) ? List.of() : tree.xattrs(inner);
     }
-    boolean isOpaque = entry.origin() instanceof Hiding;
-    for (SourceEntry child : tree.children(inner)) {
-      isOpaque |= AufsNames.isOpaque(child.name());
-    }
+    List<SourceEntry> all = tree.children(inner);
     List<Xattr> xattrs = new ArrayList<>(tree.xattrs(inner));
-    if (isOpaque) {
+    if (entry.origin() instanceof Hiding
+        || all.stream().anyMatch(child -> AufsNames.isOpaque(child.name()))) {
       put(xattrs, Xattr.of(OPAQUE, bytes("y")));
     }
-    if (children(entry).stream().anyMatch(StrippedTree::isWhiteout)) {
+    if (shown(entry, all).stream().anyMatch(StrippedTree::isWhiteout)) {
       put(xattrs, Xattr.of(ORIGIN, new byte[0]));
     }
     return xattrs;

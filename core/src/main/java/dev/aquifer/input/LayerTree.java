@@ -146,8 +146,7 @@ public final class LayerTree extends ItemTree {
       if (names.stream().noneMatch(LayerTree::isMark)) {
         unpacking.add(entry, names);
       } else if (isBelowHidden(names)) {
-        throw unpacking.wrong(
-            entry, "is below a name that begins with .wh., which only hides: expected none there");
+        throw unpacking.wrong(entry, AufsNames.BELOW_MARK);
       }
     }
   }

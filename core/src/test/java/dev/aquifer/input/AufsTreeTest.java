@@ -111,6 +111,20 @@ class AufsTreeTest {
   }
 
   @Test
+  void whatIsBelowAMarkIsRefused() throws IOException {
+    TarBytes archive = new TarBytes().directory(".wh.d").file(".wh.d/f", "").directory(".wh.e");
+    Path output = temp.resolve("out");
+    try (SourceTree tree = AufsTree.of(layer(archive))) {
+      assertThatThrownBy(() -> ImageBuilder.defaults().buildLayout(tree, output))
+          .isInstanceOf(IOException.class)
+          .hasMessage(
+              temp.resolve("layer.tar")
+                  + ": /.wh.d/f: is below a name that begins with .wh., which only hides: expected none there");
+    }
+    assertThat(output).doesNotExist();
+  }
+
+  @Test
   void whatHidesCanBeStrippedAgain() throws IOException {
     TarBytes archive =
         new TarBytes()

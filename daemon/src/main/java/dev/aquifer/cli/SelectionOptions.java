@@ -204,6 +204,11 @@ final class SelectionOptions {
       throw new IllegalArgumentException(
           "--ovlfs-strip=%s: expected 0 or 1".formatted(overlayStrip));
     }
+    if (aufs && !takesXattrs() && !strips()) {
+      throw new IllegalArgumentException(
+          "--aufs: its marks of directories are attributes: expected no "
+              + (noXattrs ? "--no-xattrs" : "-x" + xattrTolerance));
+    }
     Selection selection =
         Selection.ALL
             .withOwner(allRoot ? Long.valueOf(0) : uid, allRoot ? Long.valueOf(0) : gid)
@@ -233,7 +238,11 @@ final class SelectionOptions {
    */
   SourceTree of(SourceTree tree, Selection selection) {
     SourceTree layer = aufs ? AufsTree.of(tree) : tree;
-    return SelectedTree.of("1".equals(overlayStrip) ? StrippedTree.of(layer) : layer, selection);
+    return SelectedTree.of(strips() ? StrippedTree.of(layer) : layer, selection);
+  }
+
+  private boolean strips() {
+    return "1".equals(overlayStrip);
   }
 
   private static Selection without(Selection selection, String text) {

@@ -183,6 +183,19 @@ class SelectionOptionsTest {
                 .toList());
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"-x-1", "--no-xattrs"})
+  void marksOfDirectoriesNeedAttributes(String without) throws Exception {
+    Files.createFile(tree.resolve("a/.wh..wh..opq"));
+    Path output = temp.resolve("no");
+    Program.Outcome outcome = Program.run("build", tree, "-o", output, "--aufs", without);
+    assertThat(outcome.exitCode()).isEqualTo(2);
+    assertThat(outcome.err())
+        .startsWith("aquifer: --aufs: its marks of directories are attributes: expected no ");
+    assertThat(output).doesNotExist();
+    assertThat(paths(lines("--aufs", "--ovlfs-strip", without))).doesNotContain("/a/.wh..wh..opq");
+  }
+
   @Test
   void badOptionsAreRefusedInOneLine() {
     for (List<String> each :
