@@ -328,6 +328,9 @@ public final class SingleImage {
     ImageWriter.write(
         plan, spool, all, deviceOfBlob, options.volumeName(), options.uuid(), target.file());
     target.file().beginSync();
+    if (blob != null) {
+      blob.file.file().beginSync();
+    }
     ImageChecker.check(plan, spool, deviceOfBlob, target.file()::open, options.threads());
   }
 

@@ -13,8 +13,8 @@ import java.util.Set;
 /**
  * The upper layer of an overlay file system without what hides files of layers below: devices 0:0,
  * empty files with the attribute {@code overlay.whiteout}, and the attributes {@code
- * overlay.opaque} and {@code overlay.origin}, in {@code trusted.} and {@code user.}. As {@code
- * --ovlfs-strip} of mkfs.erofs.
+ * overlay.opaque} and {@code overlay.origin}, in {@code trusted.} and {@code user.}. {@code
+ * --ovlfs-strip} of mkfs.erofs knows the devices and {@code trusted.overlay.opaque} of these.
  */
 public final class StrippedTree extends DerivedTree {
   private static final Set<String> WHITEOUT =

@@ -112,6 +112,9 @@ final class BuildCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt(leftover());
         SourceTree whole = open();
         Progress progress = Progress.of(err(), "build")) {
+      if (selection.aufs && whole instanceof LayerTree) {
+        throw usage("--aufs is for one layer: those of a container image are merged already");
+      }
       SourceTree tree = selection.of(whole, selected);
       ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
       if (blobPerLayer) {

@@ -150,6 +150,7 @@ class BuildInputTest {
         .isEqualTo(expected);
     assertThat(manifest(temp.resolve("docker.tar"), "--input", "tar")).isNotEqualTo(expected);
     assertThat(manifest(temp.resolve("oci"), "--input", "dir")).isNotEqualTo(expected);
+    assertRefused("--aufs is for one layer", temp.resolve("oci"), "--aufs");
     assertRefused("the image is for linux/", temp.resolve("docker.tar"), "--platform", "linux/vax");
   }
 
