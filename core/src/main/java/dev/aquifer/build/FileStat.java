@@ -57,6 +57,11 @@ public record FileStat(
     return type != null && type.isDevice();
   }
 
+  /** Whether it is a character device 0:0, by which overlayfs hides a name. */
+  public boolean isWhiteout() {
+    return type() == FileType.CHARACTER_DEVICE && rdev == 0;
+  }
+
   /** The 32-bit encoding of a device number that {@link #rdev} has. */
   public static long rdev(long major, long minor) {
     return (minor & 0xff) | (major & 0xfff) << 8 | (minor & 0xfff00) << 12;

@@ -1,6 +1,5 @@
 package dev.aquifer.build;
 
-import dev.aquifer.image.FileType;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -39,10 +38,6 @@ final class MergedTree implements SourceTree {
   record Part(int layer, SourceEntry entry) {
     boolean isDirectory() {
       return entry.stat().isDirectory();
-    }
-
-    boolean isWhiteout() {
-      return entry.stat().type() == FileType.CHARACTER_DEVICE && entry.stat().rdev() == 0;
     }
   }
 
@@ -129,7 +124,7 @@ final class MergedTree implements SourceTree {
     List<SourceEntry> children = new ArrayList<>();
     for (Parts parts : byName.values()) {
       Part seen = parts.seen();
-      if (!seen.isWhiteout()) {
+      if (!seen.entry.stat().isWhiteout()) {
         children.add(SourceEntry.of(directory, seen.entry.name(), stat(seen), parts));
       }
     }

@@ -103,6 +103,10 @@ final class XattrTable {
 
   /** Adds the attributes of {@code file}, which counts as one more user of them. */
   XattrSet add(List<Xattr> xattrs, SourceTree source, SourceEntry file) throws IOException {
+    // Most files have none.
+    if (xattrs.isEmpty()) {
+      return XattrSet.NONE;
+    }
     List<Xattr> sorted = new ArrayList<>(xattrs);
     // Who reads it would take it for what this build makes.
     sorted.removeIf(xattr -> prefixes.isDigest(xattr.name()));

@@ -7,7 +7,6 @@ import dev.aquifer.build.Xattr;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -121,14 +120,14 @@ public final class AufsTree extends DerivedTree {
         || all.stream().anyMatch(child -> AufsNames.isOpaque(child.name()))) {
       put(xattrs, Xattr.of(OPAQUE, bytes("y")));
     }
-    if (shown(entry, all).stream().anyMatch(StrippedTree::isWhiteout)) {
+    if (shown(entry, all).stream().anyMatch(child -> child.stat().isWhiteout())) {
       put(xattrs, Xattr.of(ORIGIN, new byte[0]));
     }
     return xattrs;
   }
 
   private static void put(List<Xattr> xattrs, Xattr added) {
-    xattrs.removeIf(own -> Arrays.equals(own.name(), added.name()));
+    remove(xattrs, added.name());
     xattrs.add(added);
   }
 }

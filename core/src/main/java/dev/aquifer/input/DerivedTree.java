@@ -6,6 +6,7 @@ import dev.aquifer.build.SourceTree;
 import dev.aquifer.build.Xattr;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -48,6 +49,11 @@ abstract class DerivedTree implements SourceTree {
   @Override
   public List<Xattr> xattrs(SourceEntry entry) throws IOException {
     return tree.xattrs(inner(entry));
+  }
+
+  /** Removes the attribute called {@code name}, if there is one. */
+  static void remove(List<Xattr> xattrs, byte[] name) {
+    xattrs.removeIf(xattr -> Arrays.equals(xattr.name(), name));
   }
 
   @Override

@@ -7,7 +7,6 @@ import dev.aquifer.build.Xattr;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -122,12 +121,8 @@ public final class SelectedTree extends DerivedTree {
     if (contexts == null) {
       return own;
     }
-    List<Xattr> xattrs = new ArrayList<>();
-    for (Xattr xattr : own) {
-      if (!Arrays.equals(xattr.name(), LABEL)) {
-        xattrs.add(xattr);
-      }
-    }
+    List<Xattr> xattrs = new ArrayList<>(own);
+    remove(xattrs, LABEL);
     String label = contexts.label(mountedPath(entry), Objects.requireNonNull(entry.stat().type()));
     if (label != null) {
       xattrs.add(Xattr.of(LABEL, label.getBytes(StandardCharsets.ISO_8859_1)));

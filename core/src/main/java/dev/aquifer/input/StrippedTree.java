@@ -3,7 +3,6 @@ package dev.aquifer.input;
 import dev.aquifer.build.SourceEntry;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.build.Xattr;
-import dev.aquifer.image.FileType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -35,14 +34,9 @@ public final class StrippedTree extends DerivedTree {
     return new StrippedTree(layer);
   }
 
-  /** Whether it is a device by which overlayfs hides a name. */
-  static boolean isWhiteout(SourceEntry entry) {
-    return entry.stat().type() == FileType.CHARACTER_DEVICE && entry.stat().rdev() == 0;
-  }
-
   private boolean hides(SourceEntry entry) throws IOException {
     if (!entry.stat().isRegular() || entry.stat().sizeBytes() > 0) {
-      return isWhiteout(entry);
+      return entry.stat().isWhiteout();
     }
     return tree.xattrs(entry).stream().anyMatch(xattr -> WHITEOUT.contains(text(xattr)));
   }

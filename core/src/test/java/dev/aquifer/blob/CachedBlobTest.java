@@ -29,6 +29,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,8 +149,12 @@ class CachedBlobTest {
   }
 
   private static void awaitPresent(CachedBlob blob, int from, int to) {
+    await(() -> blob.status().spansPresent() >= (to - from) / 4096);
+  }
+
+  private static void await(BooleanSupplier condition) {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-    while (blob.status().spansPresent() < (to - from) / 4096) {
+    while (!condition.getAsBoolean()) {
       assertThat(System.nanoTime()).isLessThan(deadline);
       Thread.onSpinWait();
     }
@@ -185,11 +190,7 @@ class CachedBlobTest {
     AtomicReference<Throwable> failure = new AtomicReference<>();
     Thread reader = new Thread(() -> failure.set(catchThrowable(() -> checkSpan(blob, 0, 3))));
     reader.start();
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-    while (reader.getState() != Thread.State.TIMED_WAITING) {
-      assertThat(System.nanoTime()).isLessThan(deadline);
-      Thread.onSpinWait();
-    }
+    await(() -> reader.getState() == Thread.State.TIMED_WAITING);
     held.countDown();
     reader.join();
     assertThat(failure).hasNullValue();

@@ -15,7 +15,7 @@ import java.util.TreeMap;
  * A tree in memory that can hold everything a file system can. Paths are text of Latin-1
  * characters, each of which stands for one byte; {@code ""} is the root.
  */
-public final class MemoryTree implements SourceTree {
+public class MemoryTree implements SourceTree {
   /** A file with all its facts, for tests to change. */
   public static final class Item {
     public int mode;

@@ -19,35 +19,19 @@ class TreeReaderTest {
   @TempDir Path temp;
 
   /** A tree whose files all have the same large attribute, as an image may have it once. */
-  private static final class LargeXattrs implements SourceTree {
-    private final MemoryTree tree = new MemoryTree();
+  private static final class LargeXattrs extends MemoryTree {
     private final List<Xattr> xattrs =
-        List.of(Xattr.of(MemoryTree.bytes("user.large"), new byte[VALUE_BYTES]));
+        List.of(Xattr.of(bytes("user.large"), new byte[VALUE_BYTES]));
     private final Thread reader = Thread.currentThread();
     final AtomicLong aheadBytes = new AtomicLong();
 
     LargeXattrs() {
       for (int i = 0; i < DIRECTORIES; i++) {
-        tree.directory("d" + i);
+        directory("d" + i);
         for (int j = 0; j < FILES; j++) {
-          tree.file("d" + i + "/f" + j, new byte[0]);
+          file("d" + i + "/f" + j, new byte[0]);
         }
       }
-    }
-
-    @Override
-    public String name() {
-      return tree.name();
-    }
-
-    @Override
-    public SourceEntry root() {
-      return tree.root();
-    }
-
-    @Override
-    public List<SourceEntry> children(SourceEntry directory) {
-      return tree.children(directory);
     }
 
     @Override
@@ -57,19 +41,6 @@ class TreeReaderTest {
       }
       return xattrs;
     }
-
-    @Override
-    public byte[] linkTarget(SourceEntry link) {
-      return tree.linkTarget(link);
-    }
-
-    @Override
-    public SourceFile open(SourceEntry file) throws IOException {
-      return tree.open(file);
-    }
-
-    @Override
-    public void close() {}
   }
 
   @Test
