@@ -35,6 +35,9 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
 
   private static final long MAX_BLOCKS = 0xffffffffL;
 
+  /** So much is kept of what was decoded to compare chunks with it. */
+  private static final long KEPT_BYTES = 16 << 20;
+
   private final OutputFile file;
   private final int zstdLevel;
   private final SpanCodec codec;
@@ -43,14 +46,19 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
   private final int maxInFlight;
   private final Arena arena;
   private final Deque<Span> idle = new ArrayDeque<>();
-  private final Deque<Future<Span>> inFlight = new ArrayDeque<>();
+  private final Deque<Flight> inFlight = new ArrayDeque<>();
+  private final KeptSpans kept = new KeptSpans(KEPT_BYTES);
   private final MessageDigest objectDigest = Sha256.newDigest();
   private final ByteArrayOutputStream digests = new ByteArrayOutputStream();
-  private int[] storedLengths = new int[64];
-  private int spans;
+
+  /** Where the stored form of each written span starts, and the last one ends. Set before spans. */
+  private volatile long[] storedOffsets = new long[64];
+
+  /** How many spans are written: these may be read by any thread. */
+  private volatile int spans;
+
   private Span current;
   private long plainSizeBytes;
-  private long storedSizeBytes;
 
   /**
    * Creates the object's file.
@@ -98,8 +106,71 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
     return plainSizeBytes;
   }
 
+  @Override
+  public boolean holds(long block, MemorySegment blocks) throws IOException {
+    return isEqual(block, blocks, this::plain);
+  }
+
+  @Override
+  public boolean holdsWritten(long block, MemorySegment blocks) throws IOException {
+    long end = (block << ChunkMap.BLOCK_BITS) + blocks.byteSize();
+    return end <= (long) spans << spanBits && isEqual(block, blocks, this::written);
+  }
+
+  private interface Spans {
+    MemorySegment plain(int index) throws IOException;
+  }
+
+  private boolean isEqual(long block, MemorySegment blocks, Spans all) throws IOException {
+    long start = block << ChunkMap.BLOCK_BITS;
+    for (long done = 0; done < blocks.byteSize(); ) {
+      MemorySegment plain = all.plain((int) (start + done >>> spanBits));
+      long offset = start + done & (1L << spanBits) - 1;
+      long step = Math.min(blocks.byteSize() - done, plain.byteSize() - offset);
+      if (MemorySegment.mismatch(plain, offset, offset + step, blocks, done, done + step) >= 0) {
+        return false;
+      }
+      done += step;
+    }
+    return true;
+  }
+
+  /** The plain bytes of a span that was begun. */
+  private MemorySegment plain(int index) throws IOException {
+    int ahead = index - spans;
+    if (ahead < 0) {
+      return written(index);
+    }
+    Span span = current;
+    for (Flight flight : inFlight) {
+      if (ahead-- == 0) {
+        span = flight.span;
+      }
+    }
+    return span.plain.asSlice(0, span.length);
+  }
+
+  /** The plain bytes of a span that was written, for any thread. */
+  private MemorySegment written(int index) throws IOException {
+    return kept.get(this, index, 1L << spanBits, this::decode);
+  }
+
+  private void decode(int index, MemorySegment plain) throws IOException {
+    long offset = storedOffsets[index];
+    long length = storedOffsets[index + 1] - offset;
+    if (length == plain.byteSize()) {
+      file.read(offset, plain);
+      return;
+    }
+    try (Arena buffer = Arena.ofConfined()) {
+      MemorySegment stored = buffer.allocate(length, 8);
+      file.read(offset, stored);
+      codec.decode(stored, plain, file.name() + ": span " + index);
+    }
+  }
+
   private void submit() throws IOException {
-    inFlight.add(pool.submit(current));
+    inFlight.add(new Flight(current, pool.submit(current)));
     if (inFlight.size() >= maxInFlight) {
       writeOldest();
     }
@@ -109,16 +180,18 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
   }
 
   private void writeOldest() throws IOException {
-    Span span = Waiting.on(inFlight.remove());
+    Span span = Waiting.on(inFlight.getFirst().end);
     MemorySegment stored = span.stored();
-    file.write(storedSizeBytes, stored);
+    int index = spans;
+    file.write(storedOffsets[index], stored);
     Sha256.update(objectDigest, stored);
-    storedSizeBytes += stored.byteSize();
     digests.writeBytes(span.digest);
-    if (spans == storedLengths.length) {
-      storedLengths = Arrays.copyOf(storedLengths, 2 * spans);
+    if (index + 1 == storedOffsets.length) {
+      storedOffsets = Arrays.copyOf(storedOffsets, 2 * storedOffsets.length);
     }
-    storedLengths[spans++] = (int) stored.byteSize();
+    storedOffsets[index + 1] = storedOffsets[index] + stored.byteSize();
+    spans = index + 1;
+    inFlight.remove();
     idle.add(span);
   }
 
@@ -131,19 +204,25 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
       writeOldest();
     }
     SpanTable table = SpanTable.of(spanBits, plainSizeBytes, digests.toByteArray());
-    byte[] tail = BlobObject.tail(table, codec, Arrays.copyOf(storedLengths, spans));
-    file.write(storedSizeBytes, MemorySegment.ofArray(tail));
+    int[] storedLengths = new int[spans];
+    for (int i = 0; i < spans; i++) {
+      storedLengths[i] = (int) (storedOffsets[i + 1] - storedOffsets[i]);
+    }
+    byte[] tail = BlobObject.tail(table, codec, storedLengths);
+    long tailOffset = storedOffsets[spans];
+    file.write(tailOffset, MemorySegment.ofArray(tail));
     objectDigest.update(tail);
     file.sync();
     file.close();
-    return new Written(
-        table, Sha256.finish(objectDigest), storedSizeBytes + tail.length, storedSizeBytes);
+    return new Written(table, Sha256.finish(objectDigest), tailOffset + tail.length, tailOffset);
   }
 
   @Override
   public void close() throws IOException {
     file.close();
   }
+
+  private record Flight(Span span, Future<Span> end) {}
 
   /** One span on its way. */
   private final class Span implements Callable<Span> {

@@ -2,10 +2,13 @@ package dev.aquifer.build;
 
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Chunks as they are, one after the other, in a file. Used by one thread. */
 final class ChunkFile implements Chunker.Blocks {
+  private static final int STEP_BYTES = 1 << 20;
+
   private final OutputFile file;
   private final BlockSize block;
   private final long maxBlocks;
@@ -32,6 +35,26 @@ final class ChunkFile implements Chunker.Blocks {
     mark.add(blocks);
     nextBlock += block.count(blocks.byteSize());
     return first;
+  }
+
+  @Override
+  public boolean holds(long firstBlock, MemorySegment blocks) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(Math.min(STEP_BYTES, blocks.byteSize()), 8);
+      for (long done = 0; done < blocks.byteSize(); done += STEP_BYTES) {
+        MemorySegment found = buffer.asSlice(0, Math.min(STEP_BYTES, blocks.byteSize() - done));
+        file.read((firstBlock << block.bits()) + done, found);
+        if (found.mismatch(blocks.asSlice(done, found.byteSize())) >= 0) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  @Override
+  public boolean holdsWritten(long firstBlock, MemorySegment blocks) throws IOException {
+    return holds(firstBlock, blocks);
   }
 
   @Override

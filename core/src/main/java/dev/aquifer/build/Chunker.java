@@ -24,7 +24,10 @@ final class Chunker {
 
   private final SourceTree source;
   private final Spool spool;
+
+  /** The chunks of the own blob. Guarded by itself. */
   private final DigestIndex index;
+
   private final Blocks blob;
   private final Sizes sizes;
   private final BuildProgress progress;
@@ -35,6 +38,12 @@ final class Chunker {
   interface Blocks {
     /** Appends whole blocks; returns the number of the first. */
     long append(MemorySegment blocks) throws IOException;
+
+    /** Whether the blocks from {@code block} on, all of them appended, are equal to these. */
+    boolean holds(long block, MemorySegment blocks) throws IOException;
+
+    /** The same, for any thread; false also if not all of them are written. */
+    boolean holdsWritten(long block, MemorySegment blocks) throws IOException;
 
     /** The block that is appended next. */
     long nextBlock();
@@ -94,7 +103,7 @@ final class Chunker {
             options.threads(),
             arena,
             sizes.block,
-            buffer -> new ChunkBatch(source::open, sizes.block, buffer, finder),
+            buffer -> new ChunkBatch(source::open, sizes.block, buffer, finder, this::findWritten),
             this::take);
   }
 
@@ -195,12 +204,14 @@ final class Chunker {
     long blocks = batch.blocks(piece).byteSize() >>> sizes.block.bits();
     long address = batch.found(piece);
     if (address != DigestIndex.ABSENT && !fits(chunks, address, blocks)) {
-      batch.hash(piece);
+      batch.makeKey(piece);
       address = DigestIndex.ABSENT;
     }
     if (address == DigestIndex.ABSENT) {
-      address = index.find(batch.digests(), batch.digestAt(piece));
-      if (address != DigestIndex.ABSENT && fits(chunks, address, blocks)) {
+      address = find(batch.keys(), batch.keyAt(piece));
+      if (address != DigestIndex.ABSENT
+          && fits(chunks, address, blocks)
+          && isEqual(batch, piece, address)) {
         count.duplicate += batch.lengthBytes(piece);
       } else {
         address = append(batch, piece, chunks, blocks);
@@ -211,13 +222,36 @@ final class Chunker {
     chunks.set(chunk, address);
   }
 
+  private long find(long[] keys, int keyAt) {
+    synchronized (index) {
+      return index.find(keys, keyAt);
+    }
+  }
+
+  /** Called by the pool: most chunks that are equal to others are compared there. */
+  private long findWritten(long[] keys, int keyAt, MemorySegment blocks) throws IOException {
+    long address = find(keys, keyAt);
+    return address != DigestIndex.ABSENT && blob.holdsWritten(ChunkMap.block(address), blocks)
+        ? address
+        : DigestIndex.ABSENT;
+  }
+
+  /** Whether a chunk has the bytes of the one with the same key. */
+  private boolean isEqual(ChunkBatch batch, int piece, long address) throws IOException {
+    return !batch.hasChecksum(piece)
+        || batch.equal(piece) == address
+        || blob.holds(ChunkMap.block(address), batch.blocks(piece));
+  }
+
   private long append(ChunkBatch batch, int piece, ChunkMap chunks, long blocks)
       throws IOException {
     while (!fits(chunks, ChunkMap.address(OWN_BLOB, blob.nextBlock()), blocks)) {
       long unused = blob.append(oneBlock);
     }
     long address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
-    index.put(batch.digests(), batch.digestAt(piece), address);
+    synchronized (index) {
+      index.put(batch.keys(), batch.keyAt(piece), address);
+    }
     count.unique += batch.lengthBytes(piece);
     return address;
   }

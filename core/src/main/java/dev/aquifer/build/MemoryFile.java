@@ -50,7 +50,7 @@ final class MemoryFile implements OutputFile {
   }
 
   @Override
-  public void read(long positionBytes, MemorySegment dst) throws IOException {
+  public synchronized void read(long positionBytes, MemorySegment dst) throws IOException {
     open().read(positionBytes, dst);
   }
 

@@ -14,7 +14,7 @@ import java.nio.file.StandardOpenOption;
 
 /**
  * A new file that is being written. Its errors name it. Used by one thread, but that many may write
- * to it.
+ * to it, and read what is written.
  */
 sealed interface OutputFile extends Closeable permits DiskFile, MemoryFile {
   /** Creates a file on a disk that is to stay; {@link #sync} when it is whole. */

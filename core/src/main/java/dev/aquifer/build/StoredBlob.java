@@ -8,7 +8,6 @@ import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * bytes is given. The spans used last are kept.
  */
 final class StoredBlob implements ByteSource {
+  /** Of all blobs together: there may be thousands. */
   private static final KeptSpans KEPT = new KeptSpans(64 << 20);
 
   private final FileSource object;
@@ -133,17 +133,12 @@ final class StoredBlob implements ByteSource {
   }
 
   private MemorySegment span(int index) throws IOException {
-    MemorySegment known = KEPT.get(this, index);
-    if (known != null) {
-      return known;
-    }
+    return KEPT.get(this, index, blob.table().lengthBytes(index), this::decode);
+  }
+
+  private void decode(int index, MemorySegment plain) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment stored = arena.allocate(blob.storedLengthBytes(index), 8);
-      MemorySegment plain =
-          decode(index, stored, arena.allocate(blob.table().lengthBytes(index), 8));
-      MemorySegment span = MemorySegment.ofArray(plain.toArray(ValueLayout.JAVA_BYTE)).asReadOnly();
-      KEPT.put(this, index, span);
-      return span;
+      MemorySegment unused = decode(index, arena.allocate(blob.storedLengthBytes(index), 8), plain);
     }
   }
 

@@ -65,7 +65,16 @@ public enum SpanCodec {
     return (int) Math.min(length, plainLength);
   }
 
-  void decode(MemorySegment stored, MemorySegment plain, String name) throws CorruptDataException {
+  /**
+   * Decodes a span that is not stored plain; proves nothing but its length.
+   *
+   * @param stored all that is stored of it, native memory
+   * @param plain where it goes, exactly as long as the span, native memory
+   * @param name what messages call it
+   * @throws CorruptDataException if {@code stored} is not a span of this length
+   */
+  public void decode(MemorySegment stored, MemorySegment plain, String name)
+      throws CorruptDataException {
     if (this == PLAIN) {
       throw new CorruptDataException(
           "%s: %d stored bytes of a plain span of %d"
