@@ -20,7 +20,13 @@ import java.util.function.BooleanSupplier;
 final class EarlierData {
   /** A part of a chunk of the new tree, and where in one span of an earlier blob it may be. */
   record Part(
-      Node node, int chunk, long positionBytes, int lengthBytes, int blob, long addressBytes) {}
+      Node node, int chunk, long positionBytes, int lengthBytes, int blob, long addressBytes) {
+    /** Whether {@code next} follows on, in its file as in the blob. */
+    boolean isBefore(Part next) {
+      return next.positionBytes == positionBytes + lengthBytes
+          && next.addressBytes == addressBytes + lengthBytes;
+    }
+  }
 
   /** Is told of the chunks of a file that lie wholly in one run of blocks. */
   private interface Chunks {

@@ -10,8 +10,9 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decodes and proves a span of an earlier blob, and compares it with what files of the new tree may
- * have of it. Filled by one thread, run by another, then read by the first.
+ * Finds out what files of the new tree have of a span of an earlier blob. If their bytes, put
+ * together, have the digest of the span, they are the span; else it is decoded, proven and compared
+ * with them. Filled by one thread, run by another, then read by the first.
  */
 final class SpanCheck implements Callable<SpanCheck> {
   /** The longest part that is compared. */
@@ -20,14 +21,27 @@ final class SpanCheck implements Callable<SpanCheck> {
   private final Batch.Source source;
   private final MemorySegment stored;
   private final MemorySegment plain;
-  private final MemorySegment read;
+
+  /** What files have, where the span would have it. */
+  private final MemorySegment found;
+
+  private final MemorySegment again;
   private int blob;
   private @Nullable StoredBlob object;
   private int span;
   private long startBytes;
   private long endBytes;
   private List<EarlierData.Part> parts = List.of();
+
+  /** Parts that have in {@link #found} what their files have. */
+  private final List<EarlierData.Part> read = new ArrayList<>();
+
   private final List<EarlierData.Part> unequal = new ArrayList<>();
+
+  /** How far {@link #found} is filled, and whether nothing before that is missing. */
+  private long filledBytes;
+
+  private boolean isFilled;
   private int[] crcs = {};
 
   /** A check of spans up to {@code spanBytes}. */
@@ -35,7 +49,8 @@ final class SpanCheck implements Callable<SpanCheck> {
     this.source = source;
     this.stored = arena.allocate(spanBytes, 64);
     this.plain = arena.allocate(spanBytes, 64);
-    this.read = arena.allocate(MAX_PART_BYTES, 64);
+    this.found = arena.allocate(spanBytes, 64);
+    this.again = arena.allocate(Math.min(spanBytes, MAX_PART_BYTES), 64);
   }
 
   /** Takes on a span of the blob with this number. */
@@ -45,7 +60,10 @@ final class SpanCheck implements Callable<SpanCheck> {
     span = index;
     startBytes = stored.blob().table().startBytes(index);
     endBytes = startBytes + stored.blob().table().lengthBytes(index);
+    read.clear();
     unequal.clear();
+    filledBytes = 0;
+    isFilled = true;
   }
 
   /** Whether a part lies in the span. */
@@ -55,43 +73,44 @@ final class SpanCheck implements Callable<SpanCheck> {
         && part.addressBytes() + part.lengthBytes() <= endBytes;
   }
 
-  /** Takes on what is to be compared with the span, parts of one file side by side. */
+  /** Takes on what is to be compared with the span, by where it may be. */
   void compare(List<EarlierData.Part> parts) {
     this.parts = parts;
   }
 
   @Override
   public SpanCheck call() throws IOException {
-    MemorySegment bytes = Objects.requireNonNull(object).decode(span, stored, plain);
-    crcs = EarlierChunks.crcs(bytes);
     for (int first = 0; first < parts.size(); ) {
       int next = first + 1;
       while (next < parts.size() && parts.get(next).node() == parts.get(first).node()) {
         next++;
       }
-      compareFile(bytes, parts.subList(first, next));
+      readFile(parts.subList(first, next));
       first = next;
+    }
+    MemorySegment bytes = span();
+    crcs = EarlierChunks.crcs(bytes);
+    for (EarlierData.Part part : read) {
+      if (!isEqual(bytes, part)) {
+        unequal.add(part);
+      }
     }
     return this;
   }
 
-  private void compareFile(MemorySegment bytes, List<EarlierData.Part> ofFile) throws IOException {
+  private void readFile(List<EarlierData.Part> ofFile) throws IOException {
     try (SourceFile file = source.open(ofFile.getFirst().node().entry)) {
       for (int first = 0; first < ofFile.size(); ) {
-        long start = ofFile.get(first).positionBytes();
-        long end = start + ofFile.get(first).lengthBytes();
+        EarlierData.Part part = ofFile.get(first);
         int next = first + 1;
-        // One read for what follows on.
-        while (next < ofFile.size()
-            && ofFile.get(next).positionBytes() == end
-            && end + ofFile.get(next).lengthBytes() <= start + MAX_PART_BYTES) {
-          end += ofFile.get(next++).lengthBytes();
-        }
-        file.read(start, read.asSlice(0, end - start));
-        for (EarlierData.Part part : ofFile.subList(first, next)) {
-          if (!isEqual(bytes, part, part.positionBytes() - start)) {
-            unequal.add(part);
+        if (part.addressBytes() - startBytes < filledBytes) {
+          readAgain(file, part);
+        } else {
+          // One read for what follows on.
+          while (next < ofFile.size() && ofFile.get(next - 1).isBefore(ofFile.get(next))) {
+            next++;
           }
+          read(file, ofFile.subList(first, next));
         }
         first = next;
       }
@@ -99,14 +118,60 @@ final class SpanCheck implements Callable<SpanCheck> {
     }
   }
 
+  private void read(SourceFile file, List<EarlierData.Part> run) throws IOException {
+    EarlierData.Part last = run.getLast();
+    long start = run.getFirst().addressBytes() - startBytes;
+    long end = last.addressBytes() + last.lengthBytes() - startBytes;
+    file.read(run.getFirst().positionBytes(), found.asSlice(start, end - start));
+    isFilled &= start == filledBytes;
+    fill(end);
+    read.addAll(run);
+  }
+
+  /** The same for a part of which another file has something, too. */
+  private void readAgain(SourceFile file, EarlierData.Part part) throws IOException {
+    long start = part.addressBytes() - startBytes;
+    long end = start + part.lengthBytes();
+    MemorySegment bytes = again.asSlice(0, part.lengthBytes());
+    file.read(part.positionBytes(), bytes);
+    long known = Math.min(end, filledBytes);
+    if (MemorySegment.mismatch(bytes, 0, known - start, found, start, known) >= 0) {
+      // It may be equal yet, if the other is not: then it is found as what has no twin.
+      unequal.add(part);
+      return;
+    }
+    if (end > known) {
+      MemorySegment.copy(bytes, known - start, found, known, end - known);
+      fill(end);
+    }
+    read.add(part);
+  }
+
+  /** A file's last block has zeros behind its end. */
+  private void fill(long end) {
+    filledBytes = Math.min(BlockSize.USUAL.roundUp(end), endBytes - startBytes);
+    found.asSlice(end, filledBytes - end).fill((byte) 0);
+  }
+
+  /** The span, proven: as files have it, or decoded. */
+  private MemorySegment span() throws IOException {
+    StoredBlob from = Objects.requireNonNull(object);
+    if (isFilled && filledBytes == endBytes - startBytes) {
+      MemorySegment whole = found.asSlice(0, filledBytes);
+      if (from.blob().table().proves(span, whole)) {
+        return whole;
+      }
+    }
+    return from.decode(span, stored, plain);
+  }
+
   /** Zeros are no part of a blob, even if an earlier one has them: they become holes. */
-  private boolean isEqual(MemorySegment bytes, EarlierData.Part part, long offset) {
-    MemorySegment found = read.asSlice(offset, part.lengthBytes());
-    long at = part.addressBytes() - startBytes;
-    long end = at + part.lengthBytes();
+  private boolean isEqual(MemorySegment bytes, EarlierData.Part part) {
+    long start = part.addressBytes() - startBytes;
+    long end = start + part.lengthBytes();
     long rest = Math.min(BlockSize.USUAL.roundUp(end), bytes.byteSize()) - end;
-    return MemorySegment.mismatch(found, 0, found.byteSize(), bytes, at, end) < 0
-        && !Batch.isZero(found)
+    return MemorySegment.mismatch(found, start, end, bytes, start, end) < 0
+        && !Batch.isZero(found.asSlice(start, end - start))
         && (rest == 0 || Batch.isZero(bytes.asSlice(end, rest)));
   }
 

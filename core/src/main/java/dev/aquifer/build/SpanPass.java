@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 
-/** Decodes each span of earlier blobs that has chunks, once. Used by one thread. */
+/** Looks at each span of earlier blobs that has chunks, once. Used by one thread. */
 final class SpanPass {
   private static final long MAX_IN_FLIGHT_BYTES = 256 << 20;
 
@@ -67,7 +67,7 @@ final class SpanPass {
     for (ReusedBlobs.Blob blob : blobs.blobs()) {
       spanBits = Math.max(spanBits, blob.stored().blob().table().spanBits());
     }
-    long count = Math.clamp(MAX_IN_FLIGHT_BYTES >> spanBits + 1, 1, threads + 2);
+    long count = Math.clamp(MAX_IN_FLIGHT_BYTES / (3L << spanBits), 1, threads + 2);
     for (int i = 0; i < count; i++) {
       idle.add(new SpanCheck(source::open, 1L << spanBits, arena));
     }

@@ -5,6 +5,7 @@ import dev.aquifer.io.LittleEndian;
 import dev.aquifer.io.Sha256;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -192,18 +193,25 @@ public final class SpanTable {
   }
 
   /**
+   * Whether {@code plain} is span {@code index}, by its digest; false for a table without digests.
+   */
+  public boolean proves(int index, MemorySegment plain) {
+    byte[] proof = digests;
+    if (proof == null || plain.byteSize() != lengthBytes(index)) {
+      return false;
+    }
+    byte[] found = Sha256.hash(plain).bytes();
+    int at = index * Sha256.SIZE_BYTES;
+    return Arrays.equals(found, 0, found.length, proof, at, at + Sha256.SIZE_BYTES);
+  }
+
+  /**
    * Proves the plain bytes of span {@code index}; does nothing for a table without digests.
    *
    * @throws CorruptDataException if the digest differs; the message starts with {@code name}
    */
   public void verify(int index, MemorySegment plain, String name) throws CorruptDataException {
-    byte[] proof = digests;
-    if (proof == null) {
-      return;
-    }
-    byte[] found = Sha256.hash(plain).bytes();
-    int at = index * Sha256.SIZE_BYTES;
-    if (!java.util.Arrays.equals(found, 0, found.length, proof, at, at + Sha256.SIZE_BYTES)) {
+    if (isVerified() && !proves(index, plain)) {
       throw new CorruptDataException(
           "%s: span %d at byte %d: wrong digest: the origin's data is damaged or was changed"
               .formatted(name, index, startBytes(index)));

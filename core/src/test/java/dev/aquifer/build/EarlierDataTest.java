@@ -7,13 +7,14 @@ import dev.aquifer.image.Inode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a tree shares with earlier images; all trees have chunks of 64 KiB in spans of 1 MiB. */
 class EarlierDataTest {
-  private static final ImageBuilder BUILDER = ImageBuilder.defaults();
+  private static final ImageBuilder BUILDER = ImageBuilder.defaults().force(true);
   private static final int CHUNK = 65536;
 
   @TempDir Path temp;
@@ -174,6 +175,48 @@ class EarlierDataTest {
     assertThat(build("small", files("x"), BUILDER.dedupeChunkBits(13), "large").bytes().unique())
         .isZero();
     assertHolds("small", files("x"));
+  }
+
+  @Test
+  void ofEqualFilesOneMayChange() throws IOException {
+    byte[] data = TestTrees.noise(1, 3 * CHUNK + 100);
+    MemoryTree first = files("");
+    first.file("p", data);
+    first.file("q", data);
+    build("first", first, BUILDER);
+    for (String path : new String[] {"p", "q"}) {
+      MemoryTree tree = files("");
+      tree.file("p", data);
+      tree.file("q", data);
+      replace(tree, path, changed(data, CHUNK + 5));
+      assertThat(reusing(tree).unique()).isEqualTo(CHUNK);
+    }
+    MemoryTree both = files("");
+    both.file("p", changed(data, CHUNK + 5));
+    both.file("q", changed(data, CHUNK + 6));
+    assertThat(reusing(both).unique()).isEqualTo(2 * CHUNK);
+  }
+
+  /** Chunks of the new image that have a part of the earlier blob in common. */
+  @Test
+  void chunksThatOverlapAreKeptApart() throws IOException {
+    byte[] data = TestTrees.noise(1, 16 * CHUNK);
+    byte[] inner = Arrays.copyOfRange(data, CHUNK / 4, CHUNK / 4 + 2 * CHUNK);
+    MemoryTree first = new MemoryTree();
+    first.file("a", data);
+    first.file("b", inner);
+    BuildResult.Bytes stored = build("first", first, BUILDER.dedupeChunkBits(14)).bytes();
+    assertThat(stored.unique()).isEqualTo(16 * CHUNK);
+    assertThat(reusing(first).unique()).isZero();
+    MemoryTree tree = new MemoryTree();
+    tree.file("a", changed(data, CHUNK + 7));
+    tree.file("b", inner);
+    assertThat(reusing(tree).unique()).isEqualTo(CHUNK);
+    for (int at : new int[] {0, CHUNK - 1, 2 * CHUNK - 1}) {
+      replace(tree, "a", data);
+      replace(tree, "b", changed(inner, at));
+      assertThat(reusing(tree).unique()).isEqualTo(CHUNK);
+    }
   }
 
   @Test

@@ -233,6 +233,36 @@ class ReuseTest {
     assertThat(temp.resolve("second")).doesNotExist();
   }
 
+  /** Nothing needs to be decoded, but what comes into the layout is what its digest says. */
+  @Test
+  void aDamagedBlobIsNotReusedByTheSameTree() throws IOException {
+    flip(object(), 200_000);
+    assertThatThrownBy(() -> build("second", first, BUILDER, "first"))
+        .isInstanceOf(CorruptDataException.class)
+        .hasMessageContaining(object() + ": has ");
+    assertThat(temp.resolve("second")).doesNotExist();
+  }
+
+  /** Its digest is right, so no copy was damaged: it never decoded. */
+  @Test
+  void anObjectThatNeverDecodedGivesNoWrongByte() throws IOException {
+    byte[] bytes = Files.readAllBytes(object());
+    bytes[200_000] ^= 1;
+    Sha256 digest = Sha256.hash(bytes);
+    Files.write(object().resolveSibling(digest.hex()), bytes);
+    new PatchedLayout(temp.resolve("first"))
+        .write(
+            found ->
+                new Descriptor(found.mediaType(), digest, found.sizeBytes(), found.annotations()));
+    build("second", first, BUILDER, "first");
+    assertThatThrownBy(() -> assertHolds("second", first))
+        .isInstanceOf(CorruptDataException.class)
+        .hasMessageContaining("span 0");
+    assertThatThrownBy(() -> build("third", second(), BUILDER, "first"))
+        .isInstanceOf(CorruptDataException.class)
+        .hasMessageContaining("span 0");
+  }
+
   @Test
   void aDamagedBootstrapManifestOrTailIsRefused() throws IOException {
     Descriptor bootstrap;
