@@ -24,6 +24,7 @@ record BuildOptions(
     @Nullable String inodeDigest,
     boolean force,
     List<String> order,
+    boolean sourceOrder,
     BuildProgress progress) {
   private static final int MAX_THREADS = 256;
 
@@ -74,6 +75,7 @@ record BuildOptions(
         null,
         false,
         List.of(),
+        false,
         BuildProgress.NONE);
   }
 
@@ -98,6 +100,7 @@ record BuildOptions(
     @Nullable String inodeDigest;
     boolean force;
     List<String> order;
+    boolean sourceOrder;
     BuildProgress progress;
 
     private Draft(BuildOptions options) {
@@ -114,6 +117,7 @@ record BuildOptions(
       this.inodeDigest = options.inodeDigest;
       this.force = options.force;
       this.order = options.order;
+      this.sourceOrder = options.sourceOrder;
       this.progress = options.progress;
     }
 
@@ -132,6 +136,7 @@ record BuildOptions(
           inodeDigest,
           force,
           order,
+          sourceOrder,
           progress);
     }
   }

@@ -144,6 +144,17 @@ public final class ImageBuilder {
     return with(draft -> draft.order = paths);
   }
 
+  /**
+   * Whether data lies as the tree's source has it, in {@link SourceTree#rank the order} of an
+   * archive or of layers, and of a {@link dev.aquifer.input.MemoryTree} as it was described; else,
+   * as is usual, by directories and the names in them. What {@link #order(List)} names comes first
+   * all the same. Metadata, directories among it, is not concerned. A tree that knows of no such
+   * order is an {@link IllegalArgumentException} when the build begins.
+   */
+  public ImageBuilder sourceOrder(boolean isWanted) {
+    return with(draft -> draft.sourceOrder = isWanted);
+  }
+
   /** Of layouts: Zstandard's level, 1 (fast) to 19 (small), usually 3; 0 stores spans plain. */
   public ImageBuilder zstdLevel(int level) {
     return with(draft -> draft.zstdLevel = level);

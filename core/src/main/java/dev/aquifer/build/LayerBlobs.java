@@ -51,6 +51,7 @@ final class LayerBlobs implements Closeable {
         options.with(
             draft -> {
               draft.order = List.of();
+              draft.sourceOrder = false;
               draft.xattrs = false;
               draft.xattrPrefixes = List.of();
               draft.inodeDigest = null;

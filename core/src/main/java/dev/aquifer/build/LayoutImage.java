@@ -65,7 +65,7 @@ final class LayoutImage {
     Future<EarlierData> earlier = reader.executor().submit(() -> readEarlier(reuse));
     try (Spool spool = Spool.create(OutputFile.createScratch(layout.scratch("spool")))) {
       Tree read = TreeReader.read(source, spool, options, Set.of(FileKey.of(layout.directory())));
-      Tree tree = DataOrder.of(read, options.order(), source.name());
+      Tree tree = DataOrder.of(read, options, source);
       InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();
       Placed placed = place(tree, spool, earlier);

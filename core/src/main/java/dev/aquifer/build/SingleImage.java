@@ -138,7 +138,7 @@ public final class SingleImage {
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
       Tree read = TreeReader.read(source, spool, options, outputs());
-      Tree tree = DataOrder.of(read, options.order(), source.name());
+      Tree tree = DataOrder.of(read, options, source);
       InodeDigests.add(source, tree, options.threads());
       place(tree);
       long dataNanos = System.nanoTime();

@@ -74,6 +74,19 @@ final class BuildCommand extends Command {
           "A list of paths, one on a line, whose data shall lie first, in this order: what is read at a start then comes with few requests.")
   @Nullable Path order;
 
+  /** What the order of data follows. */
+  enum Sort {
+    path,
+    none
+  }
+
+  @Option(
+      names = "--sort",
+      paramLabel = "path|none",
+      description =
+          "How the data of an archive's files lies that --order does not name. path: by directories and names, the default; none: as in the archive, or in a container image's layers, the lowest first.")
+  Sort sort = Sort.path;
+
   @Option(names = "--json", description = "Print one JSON object.")
   boolean json;
 
@@ -114,6 +127,10 @@ final class BuildCommand extends Command {
         Progress progress = Progress.of(err(), "build")) {
       if (selection.aufs && whole instanceof LayerTree) {
         throw usage("--aufs is for one layer: those of a container image are merged already");
+      }
+      if (sort == Sort.none && !input.isArchive()) {
+        throw usage(
+            "--sort=none is for what has an order of its own: expected a tar archive or a container image");
       }
       SourceTree tree = selection.of(whole, selected);
       ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
@@ -245,6 +262,7 @@ final class BuildCommand extends Command {
       ImageBuilder builder =
           ImageBuilder.defaults()
               .force(force)
+              .sourceOrder(sort == Sort.none)
               .xattrs(selection.takesXattrs())
               .xattrPrefixes(selection.xattrPrefixes)
               .inodeDigest(selection.inodeDigest)
