@@ -25,6 +25,7 @@ record BuildOptions(
     boolean force,
     List<String> order,
     boolean sourceOrder,
+    @Nullable PlainCopy plainCopy,
     BuildProgress progress) {
   private static final int MAX_THREADS = 256;
 
@@ -76,6 +77,7 @@ record BuildOptions(
         false,
         List.of(),
         false,
+        null,
         BuildProgress.NONE);
   }
 
@@ -101,6 +103,7 @@ record BuildOptions(
     boolean force;
     List<String> order;
     boolean sourceOrder;
+    @Nullable PlainCopy plainCopy;
     BuildProgress progress;
 
     private Draft(BuildOptions options) {
@@ -118,6 +121,7 @@ record BuildOptions(
       this.force = options.force;
       this.order = options.order;
       this.sourceOrder = options.sourceOrder;
+      this.plainCopy = options.plainCopy;
       this.progress = options.progress;
     }
 
@@ -137,6 +141,7 @@ record BuildOptions(
           force,
           order,
           sourceOrder,
+          plainCopy,
           progress);
     }
   }

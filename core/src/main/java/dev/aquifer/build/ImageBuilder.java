@@ -155,6 +155,15 @@ public final class ImageBuilder {
     return with(draft -> draft.sourceOrder = isWanted);
   }
 
+  /**
+   * The plain copy of the archive that the tree is read from: it gets its name just before the
+   * image has its own, and neither is there without the other. It stays the caller's, who closes
+   * it; one image can be built with it. Null, as is usual, for none.
+   */
+  public ImageBuilder plainCopy(@Nullable PlainCopy copy) {
+    return with(draft -> draft.plainCopy = copy);
+  }
+
   /** Of layouts: Zstandard's level, 1 (fast) to 19 (small), usually 3; 0 stores spans plain. */
   public ImageBuilder zstdLevel(int level) {
     return with(draft -> draft.zstdLevel = level);

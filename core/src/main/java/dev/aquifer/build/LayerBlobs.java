@@ -52,6 +52,7 @@ final class LayerBlobs implements Closeable {
             draft -> {
               draft.order = List.of();
               draft.sourceOrder = false;
+              draft.plainCopy = null;
               draft.xattrs = false;
               draft.xattrPrefixes = List.of();
               draft.inodeDigest = null;

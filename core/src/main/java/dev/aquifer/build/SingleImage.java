@@ -4,9 +4,9 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -28,6 +28,9 @@ public final class SingleImage {
   /** Where chunks go; null for the image itself. */
   private final @Nullable Blob blob;
 
+  /** What belongs to the image, and has its name before it. */
+  private final List<NewFile> companions = new ArrayList<>();
+
   /** A file for chunks and what the image calls it. */
   private record Blob(NewFile file, String tag) {}
 
@@ -46,6 +49,13 @@ public final class SingleImage {
     this.target = target;
     this.gapBlocks = gapBlocks;
     this.blob = blob;
+    PlainCopy copy = options.plainCopy();
+    if (copy != null) {
+      companions.add(copy.take());
+    }
+    if (blob != null) {
+      companions.add(blob.file);
+    }
   }
 
   /**
@@ -93,6 +103,7 @@ public final class SingleImage {
       long gapBlocks)
       throws IOException {
     long start = System.nanoTime();
+    checkApart("the image", output, options);
     try (NewFile target = NewFile.create(output, options.force(), "building")) {
       return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks, null)
           .build(start);
@@ -122,16 +133,22 @@ public final class SingleImage {
     if (encoding.chunkBits() == 0) {
       throw new IllegalArgumentException("a device for data holds chunks: expected their size");
     }
-    if (isOnePlace(output, device)) {
-      throw new IllegalArgumentException(
-          output + ": can't be the image and its device: expected two names");
-    }
+    Commit.checkApart("the image", output, "its device", device);
+    checkApart("the image", output, options);
+    checkApart("its device", device, options);
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building");
         NewFile file = NewFile.create(device, options.force(), "building")) {
       Blob blob = new Blob(file, Device.checkTag(tag));
       return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob)
           .build(start);
+    }
+  }
+
+  private static void checkApart(String what, Path path, BuildOptions options) throws IOException {
+    PlainCopy copy = options.plainCopy();
+    if (copy != null) {
+      Commit.checkApart(what, path, "the plain archive", copy.path());
     }
   }
 
@@ -168,40 +185,17 @@ public final class SingleImage {
     }
   }
 
-  /** Also by two ways that links lead. */
-  private static boolean isOnePlace(Path first, Path second) throws IOException {
-    Path one = first.toAbsolutePath().normalize();
-    Path other = second.toAbsolutePath().normalize();
-    return one.equals(other)
-        || Objects.equals(one.getFileName(), other.getFileName())
-            && realParent(one).equals(realParent(other));
-  }
-
-  private static Path realParent(Path path) throws IOException {
-    Path parent = path.resolveSibling("");
-    return Files.exists(parent) ? parent.toRealPath() : parent;
-  }
-
   private Set<FileKey> outputs() throws IOException {
     FileKey image = target.file().key();
     return blob == null ? Set.of(image) : Set.of(image, blob.file.file().key());
   }
 
   private void commit() throws IOException {
-    if (blob == null) {
-      target.commit();
-      return;
+    if (!companions.isEmpty()) {
+      // What takes long, or finds a disk full, comes before the first of all has its name.
+      target.file().sync();
     }
-    // What takes long, or finds a disk full, comes before the first of both has its name.
-    target.file().sync();
-    blob.file.keepReplaced();
-    blob.file.commit();
-    try {
-      target.commit();
-    } catch (IOException e) {
-      blob.file.retract();
-      throw e;
-    }
+    Commit.together(companions, target);
   }
 
   private void place(Tree tree) throws IOException {

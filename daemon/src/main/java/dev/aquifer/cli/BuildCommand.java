@@ -3,12 +3,14 @@ package dev.aquifer.cli;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.ImageBuilder;
+import dev.aquifer.build.PlainCopy;
 import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.LayerTree;
 import dev.aquifer.input.Selection;
+import dev.aquifer.input.TarOptions;
 import dev.aquifer.input.TarTree;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -101,6 +103,8 @@ final class BuildCommand extends Command {
 
   @Mixin BuildInput input = new BuildInput();
 
+  @Mixin PackingOptions packing = new PackingOptions();
+
   @Mixin EncodingOptions single = new EncodingOptions();
 
   @Mixin VolumeOptions volume = new VolumeOptions();
@@ -119,11 +123,12 @@ final class BuildCommand extends Command {
       return ExitCode.OK;
     }
     Encoding encoding = single.isSingle() ? encoding() : null;
-    Selection selected = selected();
+    Selection selected = sound(selection::selection);
     BuildResult layout = null;
     SingleImage.Result file = null;
     try (OnSignal ignored = OnSignal.interrupt(leftover());
-        SourceTree whole = open();
+        PlainCopy copy = packing.create(force);
+        SourceTree whole = sound(() -> input.open(source, reading(copy)));
         Progress progress = Progress.of(err(), "build")) {
       if (selection.aufs && whole instanceof LayerTree) {
         throw usage("--aufs is for one layer: those of a container image are merged already");
@@ -133,31 +138,19 @@ final class BuildCommand extends Command {
             "--sort=none is for what has an order of its own: expected a tar archive or a container image");
       }
       SourceTree tree = selection.of(whole, selected);
-      ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
+      ImageBuilder shown = builder.plainCopy(copy);
+      shown = quiet ? shown : shown.progress(progress::at);
       if (blobPerLayer) {
         shown = shown.blobPerLayer(layers(whole));
       }
       if (encoding != null) {
-        Path blob = single.blob;
-        file =
-            blob == null
-                ? shown.encoding(encoding).buildFile(tree, output)
-                : build(tree, blob, encoding, shown);
+        file = buildFile(tree, shown.encoding(encoding));
       } else {
-        layout = build(tree, shown);
+        layout = buildLayout(tree, shown);
       }
     }
     report(layout, file);
     return ExitCode.OK;
-  }
-
-  private SingleImage.Result build(
-      SourceTree tree, Path blob, Encoding encoding, ImageBuilder builder) throws IOException {
-    try {
-      return builder.encoding(encoding).buildFile(tree, output, blob, DeviceTag.of(blob));
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
   }
 
   private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
@@ -165,20 +158,33 @@ final class BuildCommand extends Command {
       throw usage(
           "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize or the like, no --compression or --reuse, and blocks of 512 bytes");
     }
-    Selection selected = selected();
+    Selection selected = sound(selection::selection);
     try (OnSignal ignored = OnSignal.interrupt(leftover());
-        TarTree archive = openInPlace();
+        PlainCopy copy = packing.create(force);
+        TarTree archive = sound(() -> input.openInPlace(source, reading(copy)));
         SourceTree tree = selection.of(archive, selected)) {
-      return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
+      Path device = copy == null ? Path.of(source) : copy.path();
+      ImageBuilder keeping = builder.plainCopy(copy);
+      return sound(() -> keeping.buildIndex(tree, archive.archive(), DeviceTag.of(device), output));
     }
   }
 
-  private TarTree openInPlace() throws IOException, FailedException {
+  /** What can say that options do not go together. */
+  private interface Step<T> {
+    T run() throws IOException, FailedException;
+  }
+
+  /** Takes a step whose {@link IllegalArgumentException} is a fault of the command line. */
+  private <T> T sound(Step<T> step) throws IOException, FailedException {
     try {
-      return input.openInPlace(source);
+      return step.run();
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
+  }
+
+  private TarOptions reading(@Nullable PlainCopy copy) {
+    return packing.reading(BuildInput.place(output), copy);
   }
 
   /** Tells of the one of both that was built. */
@@ -199,15 +205,11 @@ final class BuildCommand extends Command {
     }
   }
 
-  private Encoding encoding() throws IOException {
+  private Encoding encoding() throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty()) {
       throw usage("--compression and --reuse are for image layouts: expected -z for one file");
     }
-    try {
-      return single.encoding();
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
+    return sound(single::encoding);
   }
 
   private List<SourceTree> layers(SourceTree tree) throws IOException, FailedException {
@@ -220,29 +222,24 @@ final class BuildCommand extends Command {
             .formatted(source));
   }
 
-  private SourceTree open() throws IOException, FailedException {
-    try {
-      return input.open(source, output);
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
+  private SingleImage.Result buildFile(SourceTree tree, ImageBuilder builder)
+      throws IOException, FailedException {
+    Path blob = single.blob;
+    return sound(
+        () ->
+            blob == null
+                ? builder.buildFile(tree, output)
+                : builder.buildFile(tree, output, blob, DeviceTag.of(blob)));
   }
 
-  private Selection selected() throws IOException {
-    try {
-      return selection.selection();
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
-  }
-
-  private BuildResult build(SourceTree tree, ImageBuilder builder) throws IOException {
+  private BuildResult buildLayout(SourceTree tree, ImageBuilder builder)
+      throws IOException, FailedException {
     List<ReuseImage> earlier = new ArrayList<>();
     try {
       for (Path image : reuse) {
         earlier.add(ReuseImage.open(image));
       }
-      return builder.reuse(earlier).buildLayout(tree, output);
+      return sound(() -> builder.reuse(earlier).buildLayout(tree, output));
     } finally {
       for (ReuseImage image : earlier) {
         image.close();
@@ -252,9 +249,13 @@ final class BuildCommand extends Command {
 
   /** What is there if something hangs and the build can't end. */
   private String leftover() {
-    String image = "." + output.getFileName() + ".building-*";
+    String files = "." + output.getFileName() + ".building-*";
     Path blob = single.blob;
-    return blob == null ? image : image + " and ." + blob.getFileName() + ".building-*";
+    if (blob != null) {
+      files += " and ." + blob.getFileName() + ".building-*";
+    }
+    Path copy = packing.file();
+    return copy == null ? files : files + " and ." + copy.getFileName() + ".unpacking-*";
   }
 
   private ImageBuilder builder() throws IOException {
