@@ -269,6 +269,18 @@ public final class ImageBuilder {
   }
 
   /**
+   * Builds an image of {@code tree} without the data of its regular files, which read as zeros: a
+   * layer for overlayfs, which takes it from one below. The encoding must be one without
+   * compression of files and without chunks.
+   *
+   * @throws IOException also if a regular file that is not empty has no attribute {@code
+   *     trusted.overlay.metacopy}, by which overlayfs knows that its data is not here
+   */
+  public SingleImage.Result buildMetadata(SourceTree tree, Path output) throws IOException {
+    return MetadataImage.build(tree, output, encoding, options);
+  }
+
+  /**
    * Builds one image of several that lie one over the other as layers: it has their metadata, and
    * they are its devices for the data. An image that has devices itself is none; those stand in its
    * place. Copied is what can't be referred to: ends of files that lie behind their inodes, and

@@ -199,7 +199,7 @@ public final class SingleImage {
   }
 
   private void place(Tree tree) throws IOException {
-    if (elsewhere.devices().isEmpty()) {
+    if (elsewhere == Elsewhere.NOTHING) {
       return;
     }
     for (Node node : tree.nodes()) {

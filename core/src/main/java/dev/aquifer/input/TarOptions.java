@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param plainCopy what keeps the plain archive, and is read in its place; it stays the caller's,
  *     to be closed after the tree; null for none
  */
-public record TarOptions(Path place, @Nullable Packing packing, @Nullable PlainCopy plainCopy) {
+public record TarOptions(
+    Path place, @Nullable Packing packing, @Nullable PlainCopy plainCopy, boolean isHeaderball) {
   /** Checks that a copy is wanted only of what is compressed. */
   public TarOptions {
     if (packing == null && plainCopy != null) {
@@ -25,12 +26,17 @@ public record TarOptions(Path place, @Nullable Packing packing, @Nullable PlainC
 
   /** What is usual. */
   public static TarOptions of(Path place) {
-    return new TarOptions(place, null, null);
+    return new TarOptions(place, null, null, false);
   }
 
   /** For an archive that is compressed so; {@code copy} keeps its plain form, or is null. */
   public TarOptions withPacking(Packing form, @Nullable PlainCopy copy) {
-    return new TarOptions(place, form, copy);
+    return new TarOptions(place, form, copy, isHeaderball);
+  }
+
+  /** For an archive without data. */
+  public TarOptions ofHeaders() {
+    return new TarOptions(place, packing, plainCopy, true);
   }
 
   /** Checks how the archive is compressed, see {@link Packing#check}. */

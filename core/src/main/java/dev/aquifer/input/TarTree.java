@@ -59,7 +59,7 @@ public final class TarTree extends ItemTree {
     }
     if (!Files.isRegularFile(file) && Files.exists(file) && !Files.isDirectory(file)) {
       try (InputStream in = Files.newInputStream(file)) {
-        return of(PlainData.copy(file.toString(), in, options));
+        return of(PlainData.copy(file.toString(), in, options), options.isHeaderball());
       }
     }
     ByteSource source = MarkedFile.open(file);
@@ -68,7 +68,7 @@ public final class TarTree extends ItemTree {
       if (plain != source) {
         source.close();
       }
-      return of(plain);
+      return of(plain, options.isHeaderball());
     } catch (IOException | RuntimeException | Error e) {
       source.close();
       throw e;
@@ -98,7 +98,7 @@ public final class TarTree extends ItemTree {
       source.close();
       throw e;
     }
-    return of(source);
+    return of(source, false);
   }
 
   /** As {@link #read(InputStream, TarOptions)}, however the archive is compressed. */
@@ -108,14 +108,15 @@ public final class TarTree extends ItemTree {
 
   /** As {@link #open(Path, TarOptions)}, for a stream, which is read to its end and stays open. */
   public static TarTree read(InputStream in, TarOptions options) throws IOException {
-    return of(PlainData.copy(STANDARD_INPUT, in, options));
+    return of(PlainData.copy(STANDARD_INPUT, in, options), options.isHeaderball());
   }
 
-  private static TarTree of(ByteSource archive) throws IOException {
+  private static TarTree of(ByteSource archive, boolean isHeaderball) throws IOException {
     try {
       TarTree tree = new TarTree(archive);
-      TarReader reader = new TarReader(archive, true);
-      Unpacking unpacking = new Unpacking(tree, archive);
+      TarReader reader = new TarReader(archive, true, isHeaderball);
+      Unpacking unpacking =
+          new Unpacking(tree, isHeaderball ? new OmittedData(archive.name()) : archive);
       for (TarEntry entry = reader.next(); entry != null; entry = reader.next()) {
         List<Name> names = unpacking.names(entry);
         unpacking.add(entry, names);

@@ -114,7 +114,8 @@ final class BuildCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException {
     ImageBuilder builder = builder();
-    if (blobPerLayer && (!reuse.isEmpty() || single.isSingle() || input.isIndex())) {
+    boolean isOneFile = single.isSingle() || input.isIndex() || input.isHeaderball();
+    if (blobPerLayer && (!reuse.isEmpty() || isOneFile)) {
       throw usage(
           "--blob-per-layer is for image layouts without --reuse: expected neither --reuse nor an image of one file");
     }
@@ -122,7 +123,7 @@ final class BuildCommand extends Command {
       report(null, buildIndex(builder));
       return ExitCode.OK;
     }
-    Encoding encoding = single.isSingle() ? encoding() : null;
+    Encoding encoding = isOneFile ? encoding() : null;
     Selection selected = sound(selection::selection);
     BuildResult layout = null;
     SingleImage.Result file = null;
@@ -206,6 +207,11 @@ final class BuildCommand extends Command {
   }
 
   private Encoding encoding() throws IOException, FailedException {
+    boolean isOfData = single.isOfData() || selection.inodeDigest != null;
+    if (input.isHeaderball() && (isOfData || compression != null || !reuse.isEmpty())) {
+      throw usage(
+          "--tar=headerball makes an image without data: expected no -z, -C, --chunksize or the like, no --inode-digest, --compression or --reuse");
+    }
     if (compression != null || !reuse.isEmpty()) {
       throw usage("--compression and --reuse are for image layouts: expected -z for one file");
     }
@@ -225,6 +231,9 @@ final class BuildCommand extends Command {
   private SingleImage.Result buildFile(SourceTree tree, ImageBuilder builder)
       throws IOException, FailedException {
     Path blob = single.blob;
+    if (input.isHeaderball()) {
+      return sound(() -> builder.buildMetadata(tree, output));
+    }
     return sound(
         () ->
             blob == null

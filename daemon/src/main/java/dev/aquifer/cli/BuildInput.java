@@ -48,9 +48,9 @@ final class BuildInput {
 
   @Option(
       names = "--tar",
-      paramLabel = "f|i",
+      paramLabel = "f|i|headerball",
       description =
-          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data.")
+          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data; headerball: INPUT has no data behind the headers of files, and the image has metadata alone, for overlayfs, which takes the data of files with trusted.overlay.metacopy from a layer below.")
   @Nullable String tar;
 
   @Option(
@@ -90,11 +90,12 @@ final class BuildInput {
         new LayerTree.Wanted(
             image, platform == null ? null : Platform.parse(platform), reading.place());
     Kind given = given();
-    if (reading.packing() != null) {
-      return archive(given, packed(reference, reading), wanted);
+    TarOptions archived = isHeaderball() ? reading.ofHeaders() : reading;
+    if (archived.packing() != null) {
+      return archive(given, packed(reference, archived), wanted);
     }
     if (reference.equals(STANDARD_INPUT)) {
-      return archive(given, TarTree.read(standardInput(), reading), wanted);
+      return archive(given, TarTree.read(standardInput(), archived), wanted);
     }
     if (ObjectUrl.isUrl(reference) || given == Kind.erofs) {
       return erofs(reference);
@@ -109,7 +110,7 @@ final class BuildInput {
     if (given == Kind.dir) {
       throw new FailedException(ExitCode.FAILED, path + ": is no directory");
     }
-    return archive(given, TarTree.open(path, reading), wanted);
+    return archive(given, TarTree.open(path, archived), wanted);
   }
 
   private static Path existing(String reference) throws FailedException {
@@ -145,6 +146,11 @@ final class BuildInput {
   /** Whether the image shall refer to the archive for its data. */
   boolean isIndex() {
     return "i".equals(tar);
+  }
+
+  /** Whether the archive has no data of files. */
+  boolean isHeaderball() {
+    return "headerball".equals(tar);
   }
 
   /**
@@ -195,9 +201,9 @@ final class BuildInput {
     if (tar == null) {
       return kind;
     }
-    if (!tar.equals("f") && !isIndex()) {
+    if (!tar.equals("f") && !isIndex() && !isHeaderball()) {
       throw new IllegalArgumentException(
-          "invalid value for option '--tar': '%s': expected f or i".formatted(tar));
+          "invalid value for option '--tar': '%s': expected f, i or headerball".formatted(tar));
     }
     if (kind != null && kind != Kind.tar) {
       throw new IllegalArgumentException(
