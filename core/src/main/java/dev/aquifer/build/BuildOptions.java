@@ -26,6 +26,7 @@ record BuildOptions(
     List<String> order,
     boolean sourceOrder,
     @Nullable PlainCopy plainCopy,
+    FlatDisk.@Nullable Wanted flatDisk,
     BuildProgress progress) {
   private static final int MAX_THREADS = 256;
 
@@ -78,6 +79,7 @@ record BuildOptions(
         List.of(),
         false,
         null,
+        null,
         BuildProgress.NONE);
   }
 
@@ -104,6 +106,7 @@ record BuildOptions(
     List<String> order;
     boolean sourceOrder;
     @Nullable PlainCopy plainCopy;
+    FlatDisk.@Nullable Wanted flatDisk;
     BuildProgress progress;
 
     private Draft(BuildOptions options) {
@@ -122,6 +125,7 @@ record BuildOptions(
       this.order = options.order;
       this.sourceOrder = options.sourceOrder;
       this.plainCopy = options.plainCopy;
+      this.flatDisk = options.flatDisk;
       this.progress = options.progress;
     }
 
@@ -142,6 +146,7 @@ record BuildOptions(
           order,
           sourceOrder,
           plainCopy,
+          flatDisk,
           progress);
     }
   }

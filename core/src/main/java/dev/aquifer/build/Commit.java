@@ -57,7 +57,8 @@ interface Commit {
     }
   }
 
-  private static Path real(Path path) throws IOException {
+  /** Where {@code path} is, links on the way followed, but not one at its end. */
+  static Path real(Path path) throws IOException {
     Path absolute = path.toAbsolutePath().normalize();
     Path parent = absolute.getParent();
     return parent != null && Files.exists(parent)

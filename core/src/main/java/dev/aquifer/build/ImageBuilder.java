@@ -164,6 +164,23 @@ public final class ImageBuilder {
     return with(draft -> draft.plainCopy = copy);
   }
 
+  /**
+   * Of images in a file, indexes and merged images: a VMDK descriptor to make with the image, by
+   * which a virtual machine sees it and its devices as one disk, and mounts that without being told
+   * of devices. It gets its name just before the image, or none. A name that a descriptor can't
+   * have, with a quote for example, is an {@link IllegalArgumentException} when the build begins.
+   *
+   * @param descriptor where it goes; a file in its directory or below is named relatively to that,
+   *     any other by its absolute path
+   * @param devices the files of devices that the build does not make, in their order: the archive
+   *     of an index, or {@link #plainCopy its plain copy}; those of a merged image, each the layer
+   *     or its devices
+   */
+  public ImageBuilder vmdkDescriptor(Path descriptor, List<Path> devices) {
+    FlatDisk.Wanted wanted = new FlatDisk.Wanted(descriptor, devices);
+    return with(draft -> draft.flatDisk = wanted);
+  }
+
   /** Of layouts: Zstandard's level, 1 (fast) to 19 (small), usually 3; 0 stores spans plain. */
   public ImageBuilder zstdLevel(int level) {
     return with(draft -> draft.zstdLevel = level);
@@ -219,6 +236,11 @@ public final class ImageBuilder {
     if (!reuse.isEmpty() && !layers.isEmpty()) {
       throw new IllegalArgumentException(
           "images to reuse, and a blob for each layer: expected one of both");
+    }
+    if (options.flatDisk() != null) {
+      throw new IllegalArgumentException(
+          options.flatDisk().descriptor()
+              + ": is for an image in a file: a layout has its data in another form");
     }
     return LayoutImage.build(tree, output, reuse, layers, options);
   }

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -31,6 +32,8 @@ public final class SingleImage {
   /** What belongs to the image, and has its name before it. */
   private final List<NewFile> companions = new ArrayList<>();
 
+  private final @Nullable FlatDisk disk;
+
   /** A file for chunks and what the image calls it. */
   private record Blob(NewFile file, String tag) {}
 
@@ -41,7 +44,8 @@ public final class SingleImage {
       Elsewhere elsewhere,
       ImageTarget target,
       long gapBlocks,
-      @Nullable Blob blob) {
+      @Nullable Blob blob,
+      @Nullable FlatDisk disk) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
@@ -49,12 +53,16 @@ public final class SingleImage {
     this.target = target;
     this.gapBlocks = gapBlocks;
     this.blob = blob;
+    this.disk = disk;
     PlainCopy copy = options.plainCopy();
     if (copy != null) {
       companions.add(copy.take());
     }
     if (blob != null) {
       companions.add(blob.file);
+    }
+    if (disk != null) {
+      companions.add(disk.file());
     }
   }
 
@@ -104,8 +112,10 @@ public final class SingleImage {
       throws IOException {
     long start = System.nanoTime();
     checkApart("the image", output, options);
-    try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks, null)
+    FlatDisk.checkDevices(options, elsewhere.devices(), encoding.block());
+    try (NewFile target = NewFile.create(output, options.force(), "building");
+        FlatDisk disk = FlatDisk.create(options, output, null)) {
+      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks, null, disk)
           .build(start);
     }
   }
@@ -114,9 +124,14 @@ public final class SingleImage {
   static ByteSource build(SourceTree tree, Encoding encoding, BuildOptions options, long maxBytes)
       throws IOException {
     long start = System.nanoTime();
+    if (options.flatDisk() != null) {
+      throw new IllegalArgumentException(
+          options.flatDisk().descriptor() + ": names files: expected an image in a file");
+    }
     try (MemoryTarget target = new MemoryTarget(tree.name(), maxBytes)) {
       Result unused =
-          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null).build(start);
+          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null, null)
+              .build(start);
       return target.file().open();
     }
   }
@@ -136,11 +151,13 @@ public final class SingleImage {
     Commit.checkApart("the image", output, "its device", device);
     checkApart("the image", output, options);
     checkApart("its device", device, options);
+    FlatDisk.checkDevices(options, List.of(), encoding.block());
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building");
-        NewFile file = NewFile.create(device, options.force(), "building")) {
+        NewFile file = NewFile.create(device, options.force(), "building");
+        FlatDisk disk = FlatDisk.create(options, output, device)) {
       Blob blob = new Blob(file, Device.checkTag(tag));
-      return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob)
+      return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob, disk)
           .build(start);
     }
   }
@@ -169,6 +186,11 @@ public final class SingleImage {
             ImagePlan.of(
                 tree, data.devices, options.timestamp(), data.frame, encoding, data.packedNode);
         write(plan, spool, data.mark);
+        if (disk != null) {
+          try (ByteSource written = target.file().open()) {
+            disk.write(written, plan);
+          }
+        }
         long commitNanos = System.nanoTime();
         commit();
         long endNanos = System.nanoTime();
@@ -186,8 +208,11 @@ public final class SingleImage {
   }
 
   private Set<FileKey> outputs() throws IOException {
-    FileKey image = target.file().key();
-    return blob == null ? Set.of(image) : Set.of(image, blob.file.file().key());
+    Set<FileKey> outputs = new HashSet<>(Set.of(target.file().key()));
+    for (NewFile companion : companions) {
+      outputs.add(companion.file().key());
+    }
+    return outputs;
   }
 
   private void commit() throws IOException {

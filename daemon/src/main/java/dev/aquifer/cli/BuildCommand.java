@@ -89,6 +89,13 @@ final class BuildCommand extends Command {
           "How the data of an archive's files lies that --order does not name. path: by directories and names, the default; none: as in the archive, or in a container image's layers, the lowest first.")
   Sort sort = Sort.path;
 
+  @Option(
+      names = "--vmdk-desc",
+      paramLabel = "FILE",
+      description =
+          "Also write a VMDK descriptor, by which a virtual machine sees the image and its devices as one disk. Means --single unless --tar says i. Must not exist, or see --force.")
+  @Nullable Path vmdk;
+
   @Option(names = "--json", description = "Print one JSON object.")
   boolean json;
 
@@ -114,7 +121,8 @@ final class BuildCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException {
     ImageBuilder builder = builder();
-    boolean isOneFile = single.isSingle() || input.isIndex() || input.isHeaderball();
+    boolean isOneFile =
+        single.isSingle() || vmdk != null || input.isIndex() || input.isHeaderball();
     if (blobPerLayer && (!reuse.isEmpty() || isOneFile)) {
       throw usage(
           "--blob-per-layer is for image layouts without --reuse: expected neither --reuse nor an image of one file");
@@ -139,7 +147,7 @@ final class BuildCommand extends Command {
             "--sort=none is for what has an order of its own: expected a tar archive or a container image");
       }
       SourceTree tree = selection.of(whole, selected);
-      ImageBuilder shown = builder.plainCopy(copy);
+      ImageBuilder shown = withDescriptor(builder.plainCopy(copy), List.of());
       shown = quiet ? shown : shown.progress(progress::at);
       if (blobPerLayer) {
         shown = shown.blobPerLayer(layers(whole));
@@ -165,9 +173,17 @@ final class BuildCommand extends Command {
         TarTree archive = sound(() -> input.openInPlace(source, reading(copy)));
         SourceTree tree = selection.of(archive, selected)) {
       Path device = copy == null ? Path.of(source) : copy.path();
-      ImageBuilder keeping = builder.plainCopy(copy);
-      return sound(() -> keeping.buildIndex(tree, archive.archive(), DeviceTag.of(device), output));
+      if (Files.exists(output) && Files.isSameFile(output, device)) {
+        throw usage(device + ": can't be the archive and its index: expected two names");
+      }
+      ImageBuilder described = withDescriptor(builder.plainCopy(copy), List.of(device));
+      return sound(
+          () -> described.buildIndex(tree, archive.archive(), DeviceTag.of(device), output));
     }
+  }
+
+  private ImageBuilder withDescriptor(ImageBuilder builder, List<Path> devices) {
+    return vmdk == null ? builder : builder.vmdkDescriptor(vmdk, devices);
   }
 
   /** What can say that options do not go together. */
@@ -262,6 +278,9 @@ final class BuildCommand extends Command {
     Path blob = single.blob;
     if (blob != null) {
       files += " and ." + blob.getFileName() + ".building-*";
+    }
+    if (vmdk != null) {
+      files += " and ." + vmdk.getFileName() + ".building-*";
     }
     Path copy = packing.file();
     return copy == null ? files : files + " and ." + copy.getFileName() + ".unpacking-*";
