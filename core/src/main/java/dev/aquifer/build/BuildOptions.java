@@ -24,6 +24,9 @@ record BuildOptions(
     @Nullable String inodeDigest,
     boolean force,
     List<String> order,
+    boolean sourceOrder,
+    @Nullable PlainCopy plainCopy,
+    FlatDisk.@Nullable Wanted flatDisk,
     BuildProgress progress) {
   private static final int MAX_THREADS = 256;
 
@@ -74,6 +77,9 @@ record BuildOptions(
         null,
         false,
         List.of(),
+        false,
+        null,
+        null,
         BuildProgress.NONE);
   }
 
@@ -98,6 +104,9 @@ record BuildOptions(
     @Nullable String inodeDigest;
     boolean force;
     List<String> order;
+    boolean sourceOrder;
+    @Nullable PlainCopy plainCopy;
+    FlatDisk.@Nullable Wanted flatDisk;
     BuildProgress progress;
 
     private Draft(BuildOptions options) {
@@ -114,6 +123,9 @@ record BuildOptions(
       this.inodeDigest = options.inodeDigest;
       this.force = options.force;
       this.order = options.order;
+      this.sourceOrder = options.sourceOrder;
+      this.plainCopy = options.plainCopy;
+      this.flatDisk = options.flatDisk;
       this.progress = options.progress;
     }
 
@@ -132,6 +144,9 @@ record BuildOptions(
           inodeDigest,
           force,
           order,
+          sourceOrder,
+          plainCopy,
+          flatDisk,
           progress);
     }
   }

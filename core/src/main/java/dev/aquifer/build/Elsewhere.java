@@ -3,9 +3,9 @@ package dev.aquifer.build;
 import java.io.IOException;
 import java.util.List;
 
-/** Data of files that an image refers to: it is on devices, and stays there. */
+/** Data of files that an image does not have itself: it is on devices, or in a layer below. */
 interface Elsewhere {
-  /** No devices. */
+  /** The image has it all. */
   Elsewhere NOTHING =
       new Elsewhere() {
         @Override

@@ -144,6 +144,43 @@ public final class ImageBuilder {
     return with(draft -> draft.order = paths);
   }
 
+  /**
+   * Whether data lies as the tree's source has it, in {@link SourceTree#rank the order} of an
+   * archive or of layers, and of a {@link dev.aquifer.input.MemoryTree} as it was described; else,
+   * as is usual, by directories and the names in them. What {@link #order(List)} names comes first
+   * all the same. Metadata, directories among it, is not concerned. A tree that knows of no such
+   * order is an {@link IllegalArgumentException} when the build begins.
+   */
+  public ImageBuilder sourceOrder(boolean isWanted) {
+    return with(draft -> draft.sourceOrder = isWanted);
+  }
+
+  /**
+   * The plain copy of the archive that the tree is read from: it gets its name just before the
+   * image has its own, and neither is there without the other. It stays the caller's, who closes
+   * it; one image can be built with it. Null, as is usual, for none.
+   */
+  public ImageBuilder plainCopy(@Nullable PlainCopy copy) {
+    return with(draft -> draft.plainCopy = copy);
+  }
+
+  /**
+   * Of images in a file, indexes and merged images: a VMDK descriptor to make with the image, by
+   * which a virtual machine sees it and its devices as one disk, and mounts that without being told
+   * of devices. It gets its name just before the image, or none. A name that a descriptor can't
+   * have, with a quote for example, is an {@link IllegalArgumentException} when the build begins.
+   *
+   * @param descriptor where it goes; a file in its directory or below is named relatively to that,
+   *     any other by its absolute path
+   * @param devices the files of devices that the build does not make, in their order: the archive
+   *     of an index, or {@link #plainCopy its plain copy}; those of a merged image, each the layer
+   *     or its devices
+   */
+  public ImageBuilder vmdkDescriptor(Path descriptor, List<Path> devices) {
+    FlatDisk.Wanted wanted = new FlatDisk.Wanted(descriptor, devices);
+    return with(draft -> draft.flatDisk = wanted);
+  }
+
   /** Of layouts: Zstandard's level, 1 (fast) to 19 (small), usually 3; 0 stores spans plain. */
   public ImageBuilder zstdLevel(int level) {
     return with(draft -> draft.zstdLevel = level);
@@ -200,6 +237,11 @@ public final class ImageBuilder {
       throw new IllegalArgumentException(
           "images to reuse, and a blob for each layer: expected one of both");
     }
+    if (options.flatDisk() != null) {
+      throw new IllegalArgumentException(
+          options.flatDisk().descriptor()
+              + ": is for an image in a file: a layout has its data in another form");
+    }
     return LayoutImage.build(tree, output, reuse, layers, options);
   }
 
@@ -246,6 +288,18 @@ public final class ImageBuilder {
   public SingleImage.Result buildIndex(SourceTree tree, ByteSource archive, String tag, Path output)
       throws IOException {
     return TarIndex.build(tree, archive, tag, output, options);
+  }
+
+  /**
+   * Builds an image of {@code tree} without the data of its regular files, which read as zeros: a
+   * layer for overlayfs, which takes it from one below. The encoding must be one without
+   * compression of files and without chunks.
+   *
+   * @throws IOException also if a regular file that is not empty has no attribute {@code
+   *     trusted.overlay.metacopy}, by which overlayfs knows that its data is not here
+   */
+  public SingleImage.Result buildMetadata(SourceTree tree, Path output) throws IOException {
+    return MetadataImage.build(tree, output, encoding, options);
   }
 
   /**

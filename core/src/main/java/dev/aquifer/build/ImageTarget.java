@@ -4,7 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 
 /** Where an image of one file goes. Closing it leaves nothing of what was not committed. */
-interface ImageTarget extends Closeable {
+interface ImageTarget extends Closeable, Commit {
   /** The image. */
   OutputFile file();
 
@@ -12,5 +12,6 @@ interface ImageTarget extends Closeable {
   OutputFile scratch(String name) throws IOException;
 
   /** Makes the file last. */
+  @Override
   void commit() throws IOException;
 }

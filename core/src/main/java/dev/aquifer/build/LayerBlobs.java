@@ -51,6 +51,8 @@ final class LayerBlobs implements Closeable {
         options.with(
             draft -> {
               draft.order = List.of();
+              draft.sourceOrder = false;
+              draft.plainCopy = null;
               draft.xattrs = false;
               draft.xattrPrefixes = List.of();
               draft.inodeDigest = null;

@@ -54,6 +54,10 @@ final class LayoutImage {
       BuildOptions options)
       throws IOException {
     long start = System.nanoTime();
+    PlainCopy copy = options.plainCopy();
+    if (copy != null) {
+      Commit.checkApart("the image", output, "the plain archive", copy.path());
+    }
     try (LayoutOutput layout = LayoutOutput.create(output, options.force())) {
       return new LayoutImage(tree, reuse, layers, options, layout).build(start);
     }
@@ -65,7 +69,7 @@ final class LayoutImage {
     Future<EarlierData> earlier = reader.executor().submit(() -> readEarlier(reuse));
     try (Spool spool = Spool.create(OutputFile.createScratch(layout.scratch("spool")))) {
       Tree read = TreeReader.read(source, spool, options, Set.of(FileKey.of(layout.directory())));
-      Tree tree = DataOrder.of(read, options.order(), source.name());
+      Tree tree = DataOrder.of(read, options, source);
       InodeDigests.add(source, tree, options.threads());
       long dataNanos = System.nanoTime();
       Placed placed = place(tree, spool, earlier);
@@ -80,7 +84,9 @@ final class LayoutImage {
       Descriptor manifest = writeManifest(bootstrap, stored);
       spool.close();
       long commitNanos = System.nanoTime();
-      layout.commit(manifest);
+      PlainCopy copy = options.plainCopy();
+      List<NewFile> companions = copy == null ? List.of() : List.of(copy.take());
+      Commit.together(companions, () -> layout.commit(manifest));
       long endNanos = System.nanoTime();
       return new BuildResult(
           manifest.digest(),

@@ -4,9 +4,10 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Sha256;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -28,6 +29,11 @@ public final class SingleImage {
   /** Where chunks go; null for the image itself. */
   private final @Nullable Blob blob;
 
+  /** What belongs to the image, and has its name before it. */
+  private final List<NewFile> companions = new ArrayList<>();
+
+  private final @Nullable FlatDisk disk;
+
   /** A file for chunks and what the image calls it. */
   private record Blob(NewFile file, String tag) {}
 
@@ -38,7 +44,8 @@ public final class SingleImage {
       Elsewhere elsewhere,
       ImageTarget target,
       long gapBlocks,
-      @Nullable Blob blob) {
+      @Nullable Blob blob,
+      @Nullable FlatDisk disk) {
     this.source = source;
     this.encoding = encoding;
     this.options = options;
@@ -46,6 +53,17 @@ public final class SingleImage {
     this.target = target;
     this.gapBlocks = gapBlocks;
     this.blob = blob;
+    this.disk = disk;
+    PlainCopy copy = options.plainCopy();
+    if (copy != null) {
+      companions.add(copy.take());
+    }
+    if (blob != null) {
+      companions.add(blob.file);
+    }
+    if (disk != null) {
+      companions.add(disk.file());
+    }
   }
 
   /**
@@ -93,8 +111,11 @@ public final class SingleImage {
       long gapBlocks)
       throws IOException {
     long start = System.nanoTime();
-    try (NewFile target = NewFile.create(output, options.force(), "building")) {
-      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks, null)
+    checkApart("the image", output, options);
+    FlatDisk.checkDevices(options, elsewhere.devices(), encoding.block());
+    try (NewFile target = NewFile.create(output, options.force(), "building");
+        FlatDisk disk = FlatDisk.create(options, output, null)) {
+      return new SingleImage(tree, encoding, options, elsewhere, target, gapBlocks, null, disk)
           .build(start);
     }
   }
@@ -103,9 +124,14 @@ public final class SingleImage {
   static ByteSource build(SourceTree tree, Encoding encoding, BuildOptions options, long maxBytes)
       throws IOException {
     long start = System.nanoTime();
+    if (options.flatDisk() != null) {
+      throw new IllegalArgumentException(
+          options.flatDisk().descriptor() + ": names files: expected an image in a file");
+    }
     try (MemoryTarget target = new MemoryTarget(tree.name(), maxBytes)) {
       Result unused =
-          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null).build(start);
+          new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, null, null)
+              .build(start);
       return target.file().open();
     }
   }
@@ -122,23 +148,31 @@ public final class SingleImage {
     if (encoding.chunkBits() == 0) {
       throw new IllegalArgumentException("a device for data holds chunks: expected their size");
     }
-    if (isOnePlace(output, device)) {
-      throw new IllegalArgumentException(
-          output + ": can't be the image and its device: expected two names");
-    }
+    Commit.checkApart("the image", output, "its device", device);
+    checkApart("the image", output, options);
+    checkApart("its device", device, options);
+    FlatDisk.checkDevices(options, List.of(), encoding.block());
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building");
-        NewFile file = NewFile.create(device, options.force(), "building")) {
+        NewFile file = NewFile.create(device, options.force(), "building");
+        FlatDisk disk = FlatDisk.create(options, output, device)) {
       Blob blob = new Blob(file, Device.checkTag(tag));
-      return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob)
+      return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob, disk)
           .build(start);
+    }
+  }
+
+  private static void checkApart(String what, Path path, BuildOptions options) throws IOException {
+    PlainCopy copy = options.plainCopy();
+    if (copy != null) {
+      Commit.checkApart(what, path, "the plain archive", copy.path());
     }
   }
 
   private Result build(long startNanos) throws IOException {
     try (Spool spool = Spool.create(target.scratch("spool"))) {
       Tree read = TreeReader.read(source, spool, options, outputs());
-      Tree tree = DataOrder.of(read, options.order(), source.name());
+      Tree tree = DataOrder.of(read, options, source);
       InodeDigests.add(source, tree, options.threads());
       place(tree);
       long dataNanos = System.nanoTime();
@@ -152,6 +186,11 @@ public final class SingleImage {
             ImagePlan.of(
                 tree, data.devices, options.timestamp(), data.frame, encoding, data.packedNode);
         write(plan, spool, data.mark);
+        if (disk != null) {
+          try (ByteSource written = target.file().open()) {
+            disk.write(written, plan);
+          }
+        }
         long commitNanos = System.nanoTime();
         commit();
         long endNanos = System.nanoTime();
@@ -168,44 +207,24 @@ public final class SingleImage {
     }
   }
 
-  /** Also by two ways that links lead. */
-  private static boolean isOnePlace(Path first, Path second) throws IOException {
-    Path one = first.toAbsolutePath().normalize();
-    Path other = second.toAbsolutePath().normalize();
-    return one.equals(other)
-        || Objects.equals(one.getFileName(), other.getFileName())
-            && realParent(one).equals(realParent(other));
-  }
-
-  private static Path realParent(Path path) throws IOException {
-    Path parent = path.resolveSibling("");
-    return Files.exists(parent) ? parent.toRealPath() : parent;
-  }
-
   private Set<FileKey> outputs() throws IOException {
-    FileKey image = target.file().key();
-    return blob == null ? Set.of(image) : Set.of(image, blob.file.file().key());
+    Set<FileKey> outputs = new HashSet<>(Set.of(target.file().key()));
+    for (NewFile companion : companions) {
+      outputs.add(companion.file().key());
+    }
+    return outputs;
   }
 
   private void commit() throws IOException {
-    if (blob == null) {
-      target.commit();
-      return;
+    if (!companions.isEmpty()) {
+      // What takes long, or finds a disk full, comes before the first of all has its name.
+      target.file().sync();
     }
-    // What takes long, or finds a disk full, comes before the first of both has its name.
-    target.file().sync();
-    blob.file.keepReplaced();
-    blob.file.commit();
-    try {
-      target.commit();
-    } catch (IOException e) {
-      blob.file.retract();
-      throw e;
-    }
+    Commit.together(companions, target);
   }
 
   private void place(Tree tree) throws IOException {
-    if (elsewhere.devices().isEmpty()) {
+    if (elsewhere == Elsewhere.NOTHING) {
       return;
     }
     for (Node node : tree.nodes()) {

@@ -37,4 +37,12 @@ public interface SourceTree extends Closeable {
    * @throws IOException if it can't be read or is not the file that was listed any more
    */
   SourceFile open(SourceEntry file) throws IOException;
+
+  /**
+   * Where a regular file comes in what the tree is read from, such as an archive: what stands there
+   * first has the lower number. -1, for all files, if that has no order of its own.
+   */
+  default long rank(SourceEntry file) {
+    return -1;
+  }
 }

@@ -67,6 +67,11 @@ abstract class DerivedTree implements SourceTree {
   }
 
   @Override
+  public long rank(SourceEntry file) {
+    return tree.rank(inner(file));
+  }
+
+  @Override
   public void close() throws IOException {
     tree.close();
   }

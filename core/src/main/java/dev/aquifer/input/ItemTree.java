@@ -93,6 +93,12 @@ abstract sealed class ItemTree implements SourceTree
     return new ItemFile(name + ": " + file, item, this);
   }
 
+  /** They are numbered as they are read. */
+  @Override
+  public final long rank(SourceEntry file) {
+    return item(file).ino;
+  }
+
   private static Item item(SourceEntry entry) {
     return (Item) Objects.requireNonNull(entry.origin(), "an entry of another tree");
   }

@@ -42,7 +42,7 @@ public final class LayerTree extends ItemTree {
    *
    * @param reference the name of one of several, or null
    * @param platform what it must be for; null for the only one, or that for this machine
-   * @param place where copies of layers go if need be, see {@link TarTree#open}
+   * @param place where copies of layers go if need be, see {@link TarOptions}
    */
   public record Wanted(@Nullable String reference, @Nullable Platform platform, Path place) {}
 

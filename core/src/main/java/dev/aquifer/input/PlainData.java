@@ -1,5 +1,6 @@
 package dev.aquifer.input;
 
+import dev.aquifer.build.PlainCopy;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.CorruptDataException;
 import java.io.BufferedInputStream;
@@ -34,7 +35,8 @@ final class PlainData {
       hash(source, packed, plain);
       return source;
     }
-    return copy(source.name(), new SourceStream(source), compression, place, packed, plain);
+    Copy copy = (name, in) -> SpooledData.copy(name, in, place, plain);
+    return copy(source.name(), new SourceStream(source), compression, copy, packed);
   }
 
   /** How {@code source} is compressed. */
@@ -61,32 +63,54 @@ final class PlainData {
     }
   }
 
+  /**
+   * The plain form of an archive in a file: the file itself, or a copy, which the caller closes.
+   */
+  static ByteSource of(ByteSource source, TarOptions options) throws IOException {
+    Compression compression = compression(source);
+    options.check(source.name(), compression);
+    return compression == Compression.NONE
+        ? source
+        : copy(source.name(), new SourceStream(source), compression, copyTo(options), null);
+  }
+
   /** A copy of the plain form of {@code in}, to its end. */
-  static SpooledData copy(String name, InputStream in, Path place) throws IOException {
+  static ByteSource copy(String name, InputStream in, TarOptions options) throws IOException {
     BufferedInputStream buffered = new BufferedInputStream(in, DRAIN_BYTES);
     buffered.mark(Compression.MAGIC_BYTES);
     Compression compression = Compression.of(buffered.readNBytes(Compression.MAGIC_BYTES));
+    options.check(name, compression);
     buffered.reset();
-    return copy(name, buffered, compression, place, null, null);
+    return copy(name, buffered, compression, copyTo(options), null);
   }
 
-  private static SpooledData copy(
+  /** Takes all of a stream. */
+  private interface Copy {
+    ByteSource of(String name, InputStream plain) throws IOException;
+  }
+
+  private static Copy copyTo(TarOptions options) {
+    PlainCopy kept = options.plainCopy();
+    return kept == null
+        ? (name, plain) -> SpooledData.copy(name, plain, options.place(), null)
+        : kept::fill;
+  }
+
+  private static ByteSource copy(
       String name,
       InputStream in,
       Compression compression,
-      Path place,
-      @Nullable MessageDigest packed,
-      @Nullable MessageDigest plain)
+      Copy copy,
+      @Nullable MessageDigest packed)
       throws IOException {
     InputStream hashed = packed == null ? in : new DigestInputStream(in, packed);
-    SpooledData copy = null;
     // The streams hold native memory, and own nothing else.
     try (InputStream unpacked = compression.unpack(name, hashed)) {
-      copy = SpooledData.copy(name, unpacked, place, plain);
+      ByteSource copied = copy.of(name, unpacked);
       // What follows the compressed data counts for the digest.
       byte[] rest = new byte[DRAIN_BYTES];
       while (hashed.read(rest) >= 0) {}
-      return copy;
+      return copied;
     } catch (EOFException e) {
       throw damaged(name, compression, "it ends too early, use the whole archive");
     } catch (ZipException | XZIOException e) {

@@ -60,6 +60,10 @@ final class TarEntryReader {
     long stored = storedBytes();
     SparseMap sparse = null;
     long size = isRegular ? stored : 0;
+    if (isRegular && reader.isHeaderball()) {
+      checkNotSparse();
+      stored = 0;
+    }
     if (isRegular && header.flag() == 'S') {
       size = header.realSizeBytes();
       sparse = SparseMap.of(oldPieces(), size);
@@ -100,6 +104,16 @@ final class TarEntryReader {
         size,
         dataAt,
         sparse);
+  }
+
+  /** Without data nobody knows where a map ends that lies before it. */
+  private void checkNotSparse() throws IOException {
+    if (header.flag() == 'S'
+        || records.bytes("GNU.sparse.major") != null
+        || records.bytes("GNU.sparse.size") != null) {
+      throw reader.unsupported(
+          what(), "is a file with holes, of which headers alone do not tell: expected one without");
+    }
   }
 
   private static void checkNoZero(byte[] text, String what) {

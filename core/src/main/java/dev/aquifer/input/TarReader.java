@@ -22,6 +22,7 @@ final class TarReader {
 
   private final ByteSource archive;
   private final boolean needsEnd;
+  private final boolean isHeaderball;
   private final PaxRecords global = new PaxRecords();
   private final byte[] window = new byte[WINDOW_BYTES];
   private long windowAt;
@@ -37,8 +38,19 @@ final class TarReader {
    *     the archive is whole, unless by a digest
    */
   TarReader(ByteSource archive, boolean needsEnd) {
+    this(archive, needsEnd, false);
+  }
+
+  /** As the other; {@code isHeaderball} says that the data of regular files is left out. */
+  TarReader(ByteSource archive, boolean needsEnd, boolean isHeaderball) {
     this.archive = archive;
     this.needsEnd = needsEnd;
+    this.isHeaderball = isHeaderball;
+  }
+
+  /** Whether the data of regular files is left out. */
+  boolean isHeaderball() {
+    return isHeaderball;
   }
 
   /**
@@ -160,7 +172,11 @@ final class TarReader {
       throw at == 0
           ? new CorruptDataException(
               archive.name() + ": is no tar archive: its first block has no right checksum")
-          : wrong("byte " + at, "the header's checksum is wrong: the archive is damaged here");
+          : wrong(
+              "byte " + at,
+              isHeaderball
+                  ? "the header's checksum is wrong: the archive is damaged here, or has data of files: expected headers alone"
+                  : "the header's checksum is wrong: the archive is damaged here");
     }
     return header;
   }

@@ -1,5 +1,6 @@
 package dev.aquifer.input;
 
+import dev.aquifer.build.PlainCopy;
 import dev.aquifer.image.FileType;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.io.Errno;
@@ -36,28 +37,38 @@ public final class TarTree extends ItemTree {
     this.archive = archive;
   }
 
+  /** As {@link #open(Path, TarOptions)}, however the archive is compressed. */
+  public static TarTree open(Path file, Path place) throws IOException {
+    return open(file, TarOptions.of(place));
+  }
+
   /**
    * Opens an archive.
    *
-   * @param place where a copy goes if need be: a directory, or a path below one; nothing is left
-   *     there
    * @throws dev.aquifer.io.CorruptDataException if it is no tar archive, or is damaged or not whole
    * @throws dev.aquifer.io.UnsupportedFeatureException if it has entries of an unknown type or is
    *     compressed with something else
+   * @throws RefusedException EINVAL, if it is not compressed as {@code options} say
+   * @throws IllegalArgumentException if the plain copy would take the archive's place
    */
-  public static TarTree open(Path file, Path place) throws IOException {
+  public static TarTree open(Path file, TarOptions options) throws IOException {
+    PlainCopy copy = options.plainCopy();
+    if (copy != null && Files.exists(copy.path()) && Files.isSameFile(file, copy.path())) {
+      throw new IllegalArgumentException(
+          file + ": can't be the archive and its plain copy: expected two names");
+    }
     if (!Files.isRegularFile(file) && Files.exists(file) && !Files.isDirectory(file)) {
       try (InputStream in = Files.newInputStream(file)) {
-        return of(PlainData.copy(file.toString(), in, place));
+        return of(PlainData.copy(file.toString(), in, options), options.isHeaderball());
       }
     }
     ByteSource source = MarkedFile.open(file);
     try {
-      ByteSource plain = PlainData.of(source, place, null, null);
+      ByteSource plain = PlainData.of(source, options);
       if (plain != source) {
         source.close();
       }
-      return of(plain);
+      return of(plain, options.isHeaderball());
     } catch (IOException | RuntimeException | Error e) {
       source.close();
       throw e;
@@ -65,7 +76,7 @@ public final class TarTree extends ItemTree {
   }
 
   /**
-   * As {@link #open}, for an archive that is read where it lies.
+   * As {@link #open(Path, Path)}, for an archive that is read where it lies.
    *
    * @throws RefusedException EINVAL, if it is compressed or no regular file
    */
@@ -80,26 +91,32 @@ public final class TarTree extends ItemTree {
       if (compression != Compression.NONE) {
         throw new RefusedException(
             Errno.EINVAL,
-            "%s: is compressed with %s, so that nothing can refer to its data: expected a plain tar archive; unpack it first"
+            "%s: is compressed with %s, so that nothing can refer to its data: expected a plain tar archive; unpack it first, as --ungzip and --unxz do"
                 .formatted(file, compression.name().toLowerCase(Locale.ROOT)));
       }
     } catch (IOException | RuntimeException | Error e) {
       source.close();
       throw e;
     }
-    return of(source);
+    return of(source, false);
   }
 
-  /** As {@link #open}, for a stream, which is read to its end and stays open. */
+  /** As {@link #read(InputStream, TarOptions)}, however the archive is compressed. */
   public static TarTree read(InputStream in, Path place) throws IOException {
-    return of(PlainData.copy(STANDARD_INPUT, in, place));
+    return read(in, TarOptions.of(place));
   }
 
-  private static TarTree of(ByteSource archive) throws IOException {
+  /** As {@link #open(Path, TarOptions)}, for a stream, which is read to its end and stays open. */
+  public static TarTree read(InputStream in, TarOptions options) throws IOException {
+    return of(PlainData.copy(STANDARD_INPUT, in, options), options.isHeaderball());
+  }
+
+  private static TarTree of(ByteSource archive, boolean isHeaderball) throws IOException {
     try {
       TarTree tree = new TarTree(archive);
-      TarReader reader = new TarReader(archive, true);
-      Unpacking unpacking = new Unpacking(tree, archive);
+      TarReader reader = new TarReader(archive, true, isHeaderball);
+      Unpacking unpacking =
+          new Unpacking(tree, isHeaderball ? new OmittedData(archive.name()) : archive);
       for (TarEntry entry = reader.next(); entry != null; entry = reader.next()) {
         List<Name> names = unpacking.names(entry);
         unpacking.add(entry, names);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.aquifer.codec.Compression;
 import dev.aquifer.io.ByteSource;
 import dev.aquifer.testing.Requires;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -246,6 +247,74 @@ class CleanupTest {
     assertThat(blob).hasContent("old");
     try (Stream<Path> entries = Files.list(temp)) {
       assertThat(entries).containsExactlyInAnyOrder(out, blob);
+    }
+  }
+
+  @Test
+  void anInterruptLeavesNoPlainCopyEither() throws IOException {
+    MemoryTree tree = new MemoryTree();
+    tree.file("d", TestTrees.noise(1, 2_500_000));
+    Path out = temp.resolve("out");
+    Path plain = temp.resolve("plain");
+    for (boolean isLayout : new boolean[] {true, false}) {
+      int interrupted = 0;
+      for (int calls = 0; ; calls++) {
+        InterruptingTree source = new InterruptingTree(tree, calls);
+        try (PlainCopy copy = PlainCopy.create(plain, false)) {
+          copy.fill("archive", new ByteArrayInputStream(new byte[] {1, 2, 3})).close();
+          ImageBuilder builder = ImageBuilder.defaults().plainCopy(copy);
+          if (isLayout) {
+            builder.buildLayout(source, out);
+          } else {
+            builder.buildFile(source, out);
+          }
+        } catch (IOException e) {
+          assertThat(Thread.interrupted()).isTrue();
+          interrupted++;
+        }
+        if (Files.exists(out)) {
+          break;
+        }
+        assertThat(temp).isEmptyDirectory();
+      }
+      assertThat(interrupted).isGreaterThan(3);
+      assertThat(plain).hasBinaryContent(new byte[] {1, 2, 3});
+      LayoutOutput.delete(out);
+      Files.delete(plain);
+    }
+  }
+
+  @Test
+  void anImageThatCannotBeReplacedKeepsWhatThePlainCopyWouldReplace() throws Exception {
+    Path out = temp.resolve("out");
+    Path plain = Files.writeString(temp.resolve("plain"), "old");
+    MemoryTree tree = new MemoryTree();
+    // Nothing takes the place of a directory.
+    tree.file("data", TestTrees.noise(1, 100_000)).onOpen =
+        () -> {
+          try {
+            Files.createDirectories(out.resolve("directory"));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    try (PlainCopy copy = PlainCopy.create(plain, true)) {
+      copy.fill("archive", new ByteArrayInputStream(new byte[3])).close();
+      ImageBuilder builder = ImageBuilder.defaults().force(true).plainCopy(copy);
+      assertThatThrownBy(() -> builder.buildFile(tree, out))
+          .hasMessageStartingWith(out + ": can't be written: ");
+      assertThat(plain).hasContent("old");
+      assertThatThrownBy(() -> builder.buildFile(tree, temp.resolve("other")))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage(plain + ": belongs to another image already");
+      assertThatThrownBy(() -> copy.fill("again", new ByteArrayInputStream(new byte[3])))
+          .isInstanceOf(IllegalStateException.class);
+    }
+    try (PlainCopy unused = PlainCopy.create(temp.resolve("unused"), false)) {
+      assertThat(unused.path()).doesNotExist();
+    }
+    try (Stream<Path> entries = Files.list(temp)) {
+      assertThat(entries).containsExactlyInAnyOrder(out, plain);
     }
   }
 

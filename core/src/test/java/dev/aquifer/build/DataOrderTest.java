@@ -1,6 +1,7 @@
 package dev.aquifer.build;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.aquifer.image.Extent;
 import dev.aquifer.image.Image;
@@ -34,9 +35,9 @@ class DataOrderTest {
   }
 
   /** The files as their data lies. */
-  private List<String> laidOut(Image image) throws IOException {
+  private static List<String> laidOut(Image image, List<String> names) throws IOException {
     Map<Long, String> byAddress = new TreeMap<>();
-    for (String name : NAMES) {
+    for (String name : names) {
       Extent.Plain extent = (Extent.Plain) image.map(image.lookup(name), 0);
       byAddress.put(extent.addressBytes(), name);
     }
@@ -48,7 +49,7 @@ class DataOrderTest {
     builder.buildLayout(tree(), temp.resolve(name));
     try (ReuseImage image = ReuseImage.open(temp.resolve(name))) {
       assertThat(TreeDigest.of(ImageTree.of(image.image()))).isEqualTo(TreeDigest.of(tree()));
-      return laidOut(image.image());
+      return laidOut(image.image(), NAMES);
     }
   }
 
@@ -83,7 +84,32 @@ class DataOrderTest {
     Path file = temp.resolve("file");
     ImageBuilder.defaults().order(reversed).buildFile(tree(), file);
     try (FileSource source = FileSource.open(file)) {
-      assertThat(laidOut(Image.open(source))).isEqualTo(reversed);
+      assertThat(laidOut(Image.open(source), NAMES)).isEqualTo(reversed);
     }
+  }
+
+  @Test
+  void aTreeInMemoryHasTheOrderInWhichItWasDescribed() throws IOException {
+    dev.aquifer.input.MemoryTree tree = new dev.aquifer.input.MemoryTree("described");
+    tree.directory("d").permissions(0700);
+    List<String> described = List.of("/g", "/d/c", "/a");
+    for (String name : described) {
+      tree.file(name, TestTrees.noise(name.hashCode(), 100_000));
+    }
+    ImageBuilder builder = ImageBuilder.defaults().sourceOrder(true);
+    assertThat(laidOut(Image.open(builder.buildInMemory(tree)), described)).isEqualTo(described);
+    assertThat(laidOut(Image.open(builder.order(List.of("a")).buildInMemory(tree)), described))
+        .containsExactly("/a", "/g", "/d/c");
+  }
+
+  @Test
+  void aSourceWithoutAnOrderIsRefused() {
+    ImageBuilder builder = ImageBuilder.defaults().sourceOrder(true);
+    assertThatThrownBy(() -> builder.buildLayout(tree(), temp.resolve("image")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            tree().name()
+                + ": has its files in no order of its own: expected an archive, layers, or to sort by path");
+    assertThat(temp).isEmptyDirectory();
   }
 }

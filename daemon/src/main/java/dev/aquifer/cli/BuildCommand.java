@@ -3,12 +3,14 @@ package dev.aquifer.cli;
 import dev.aquifer.build.BuildResult;
 import dev.aquifer.build.Encoding;
 import dev.aquifer.build.ImageBuilder;
+import dev.aquifer.build.PlainCopy;
 import dev.aquifer.build.ReuseImage;
 import dev.aquifer.build.SingleImage;
 import dev.aquifer.build.SourceTree;
 import dev.aquifer.image.ByteNames;
 import dev.aquifer.input.LayerTree;
 import dev.aquifer.input.Selection;
+import dev.aquifer.input.TarOptions;
 import dev.aquifer.input.TarTree;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -74,6 +76,26 @@ final class BuildCommand extends Command {
           "A list of paths, one on a line, whose data shall lie first, in this order: what is read at a start then comes with few requests.")
   @Nullable Path order;
 
+  /** What the order of data follows. */
+  enum Sort {
+    path,
+    none
+  }
+
+  @Option(
+      names = "--sort",
+      paramLabel = "path|none",
+      description =
+          "How the data of an archive's files lies that --order does not name. path: by directories and names, the default; none: as in the archive, or in a container image's layers, the lowest first.")
+  Sort sort = Sort.path;
+
+  @Option(
+      names = "--vmdk-desc",
+      paramLabel = "FILE",
+      description =
+          "Also write a VMDK descriptor, by which a virtual machine sees the image and its devices as one disk. Means --single unless --tar says i. Must not exist, or see --force.")
+  @Nullable Path vmdk;
+
   @Option(names = "--json", description = "Print one JSON object.")
   boolean json;
 
@@ -88,6 +110,8 @@ final class BuildCommand extends Command {
 
   @Mixin BuildInput input = new BuildInput();
 
+  @Mixin PackingOptions packing = new PackingOptions();
+
   @Mixin EncodingOptions single = new EncodingOptions();
 
   @Mixin VolumeOptions volume = new VolumeOptions();
@@ -97,7 +121,9 @@ final class BuildCommand extends Command {
   @Override
   ExitCode run() throws IOException, FailedException {
     ImageBuilder builder = builder();
-    if (blobPerLayer && (!reuse.isEmpty() || single.isSingle() || input.isIndex())) {
+    boolean isOneFile =
+        single.isSingle() || vmdk != null || input.isIndex() || input.isHeaderball();
+    if (blobPerLayer && (!reuse.isEmpty() || isOneFile)) {
       throw usage(
           "--blob-per-layer is for image layouts without --reuse: expected neither --reuse nor an image of one file");
     }
@@ -105,42 +131,35 @@ final class BuildCommand extends Command {
       report(null, buildIndex(builder));
       return ExitCode.OK;
     }
-    Encoding encoding = single.isSingle() ? encoding() : null;
-    Selection selected = selected();
+    Encoding encoding = isOneFile ? encoding() : null;
+    Selection selected = sound(selection::selection);
     BuildResult layout = null;
     SingleImage.Result file = null;
     try (OnSignal ignored = OnSignal.interrupt(leftover());
-        SourceTree whole = open();
+        PlainCopy copy = packing.create(force);
+        SourceTree whole = sound(() -> input.open(source, reading(copy)));
         Progress progress = Progress.of(err(), "build")) {
       if (selection.aufs && whole instanceof LayerTree) {
         throw usage("--aufs is for one layer: those of a container image are merged already");
       }
+      if (sort == Sort.none && !input.isArchive()) {
+        throw usage(
+            "--sort=none is for what has an order of its own: expected a tar archive or a container image");
+      }
       SourceTree tree = selection.of(whole, selected);
-      ImageBuilder shown = quiet ? builder : builder.progress(progress::at);
+      ImageBuilder shown = withDescriptor(builder.plainCopy(copy), List.of());
+      shown = quiet ? shown : shown.progress(progress::at);
       if (blobPerLayer) {
         shown = shown.blobPerLayer(layers(whole));
       }
       if (encoding != null) {
-        Path blob = single.blob;
-        file =
-            blob == null
-                ? shown.encoding(encoding).buildFile(tree, output)
-                : build(tree, blob, encoding, shown);
+        file = buildFile(tree, shown.encoding(encoding));
       } else {
-        layout = build(tree, shown);
+        layout = buildLayout(tree, shown);
       }
     }
     report(layout, file);
     return ExitCode.OK;
-  }
-
-  private SingleImage.Result build(
-      SourceTree tree, Path blob, Encoding encoding, ImageBuilder builder) throws IOException {
-    try {
-      return builder.encoding(encoding).buildFile(tree, output, blob, DeviceTag.of(blob));
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
   }
 
   private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
@@ -148,20 +167,41 @@ final class BuildCommand extends Command {
       throw usage(
           "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize or the like, no --compression or --reuse, and blocks of 512 bytes");
     }
-    Selection selected = selected();
+    Selection selected = sound(selection::selection);
     try (OnSignal ignored = OnSignal.interrupt(leftover());
-        TarTree archive = openInPlace();
+        PlainCopy copy = packing.create(force);
+        TarTree archive = sound(() -> input.openInPlace(source, reading(copy)));
         SourceTree tree = selection.of(archive, selected)) {
-      return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
+      Path device = copy == null ? Path.of(source) : copy.path();
+      if (Files.exists(output) && Files.isSameFile(output, device)) {
+        throw usage(device + ": can't be the archive and its index: expected two names");
+      }
+      ImageBuilder described = withDescriptor(builder.plainCopy(copy), List.of(device));
+      return sound(
+          () -> described.buildIndex(tree, archive.archive(), DeviceTag.of(device), output));
     }
   }
 
-  private TarTree openInPlace() throws IOException, FailedException {
+  private ImageBuilder withDescriptor(ImageBuilder builder, List<Path> devices) {
+    return vmdk == null ? builder : builder.vmdkDescriptor(vmdk, devices);
+  }
+
+  /** What can say that options do not go together. */
+  private interface Step<T> {
+    T run() throws IOException, FailedException;
+  }
+
+  /** Takes a step whose {@link IllegalArgumentException} is a fault of the command line. */
+  private <T> T sound(Step<T> step) throws IOException, FailedException {
     try {
-      return input.openInPlace(source);
+      return step.run();
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }
+  }
+
+  private TarOptions reading(@Nullable PlainCopy copy) {
+    return packing.reading(BuildInput.place(output), copy);
   }
 
   /** Tells of the one of both that was built. */
@@ -182,15 +222,16 @@ final class BuildCommand extends Command {
     }
   }
 
-  private Encoding encoding() throws IOException {
+  private Encoding encoding() throws IOException, FailedException {
+    boolean isOfData = single.isOfData() || selection.inodeDigest != null;
+    if (input.isHeaderball() && (isOfData || compression != null || !reuse.isEmpty())) {
+      throw usage(
+          "--tar=headerball makes an image without data: expected no -z, -C, --chunksize or the like, no --inode-digest, --compression or --reuse");
+    }
     if (compression != null || !reuse.isEmpty()) {
       throw usage("--compression and --reuse are for image layouts: expected -z for one file");
     }
-    try {
-      return single.encoding();
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
+    return sound(single::encoding);
   }
 
   private List<SourceTree> layers(SourceTree tree) throws IOException, FailedException {
@@ -203,29 +244,27 @@ final class BuildCommand extends Command {
             .formatted(source));
   }
 
-  private SourceTree open() throws IOException, FailedException {
-    try {
-      return input.open(source, output);
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
+  private SingleImage.Result buildFile(SourceTree tree, ImageBuilder builder)
+      throws IOException, FailedException {
+    Path blob = single.blob;
+    if (input.isHeaderball()) {
+      return sound(() -> builder.buildMetadata(tree, output));
     }
+    return sound(
+        () ->
+            blob == null
+                ? builder.buildFile(tree, output)
+                : builder.buildFile(tree, output, blob, DeviceTag.of(blob)));
   }
 
-  private Selection selected() throws IOException {
-    try {
-      return selection.selection();
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
-  }
-
-  private BuildResult build(SourceTree tree, ImageBuilder builder) throws IOException {
+  private BuildResult buildLayout(SourceTree tree, ImageBuilder builder)
+      throws IOException, FailedException {
     List<ReuseImage> earlier = new ArrayList<>();
     try {
       for (Path image : reuse) {
         earlier.add(ReuseImage.open(image));
       }
-      return builder.reuse(earlier).buildLayout(tree, output);
+      return sound(() -> builder.reuse(earlier).buildLayout(tree, output));
     } finally {
       for (ReuseImage image : earlier) {
         image.close();
@@ -235,9 +274,16 @@ final class BuildCommand extends Command {
 
   /** What is there if something hangs and the build can't end. */
   private String leftover() {
-    String image = "." + output.getFileName() + ".building-*";
+    String files = "." + output.getFileName() + ".building-*";
     Path blob = single.blob;
-    return blob == null ? image : image + " and ." + blob.getFileName() + ".building-*";
+    if (blob != null) {
+      files += " and ." + blob.getFileName() + ".building-*";
+    }
+    if (vmdk != null) {
+      files += " and ." + vmdk.getFileName() + ".building-*";
+    }
+    Path copy = packing.file();
+    return copy == null ? files : files + " and ." + copy.getFileName() + ".unpacking-*";
   }
 
   private ImageBuilder builder() throws IOException {
@@ -245,6 +291,7 @@ final class BuildCommand extends Command {
       ImageBuilder builder =
           ImageBuilder.defaults()
               .force(force)
+              .sourceOrder(sort == Sort.none)
               .xattrs(selection.takesXattrs())
               .xattrPrefixes(selection.xattrPrefixes)
               .inodeDigest(selection.inodeDigest)

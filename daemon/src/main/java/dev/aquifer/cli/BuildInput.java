@@ -7,6 +7,7 @@ import dev.aquifer.format.ImageManifest;
 import dev.aquifer.image.Superblock;
 import dev.aquifer.input.LayerTree;
 import dev.aquifer.input.Platform;
+import dev.aquifer.input.TarOptions;
 import dev.aquifer.input.TarTree;
 import dev.aquifer.nio.OpenedImage;
 import java.io.FileDescriptor;
@@ -47,9 +48,9 @@ final class BuildInput {
 
   @Option(
       names = "--tar",
-      paramLabel = "f|i",
+      paramLabel = "f|i|headerball",
       description =
-          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data.")
+          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data; headerball: INPUT has no data behind the headers of files, and the image has metadata alone, for overlayfs, which takes the data of files with trusted.overlay.metacopy from a layer below.")
   @Nullable String tar;
 
   @Option(
@@ -70,27 +71,36 @@ final class BuildInput {
   private Kind found = Kind.dir;
 
   /**
-   * Opens the input.
+   * As the other, however an archive is compressed.
    *
    * @param output beside it copies of what can't be read in place are kept meanwhile
-   * @throws IllegalArgumentException if the options have no meaning
    */
   SourceTree open(String reference, Path output) throws IOException, FailedException {
-    Path parent = output.toAbsolutePath().normalize().getParent();
-    Path place = parent == null ? output : parent;
+    return open(reference, TarOptions.of(place(output)));
+  }
+
+  /**
+   * Opens the input.
+   *
+   * @param reading how an archive is read
+   * @throws IllegalArgumentException if the options have no meaning
+   */
+  SourceTree open(String reference, TarOptions reading) throws IOException, FailedException {
     LayerTree.Wanted wanted =
-        new LayerTree.Wanted(image, platform == null ? null : Platform.parse(platform), place);
+        new LayerTree.Wanted(
+            image, platform == null ? null : Platform.parse(platform), reading.place());
     Kind given = given();
+    TarOptions archived = isHeaderball() ? reading.ofHeaders() : reading;
+    if (archived.packing() != null) {
+      return archive(given, packed(reference, archived), wanted);
+    }
     if (reference.equals(STANDARD_INPUT)) {
-      return archive(given, TarTree.read(standardInput(), place), wanted);
+      return archive(given, TarTree.read(standardInput(), archived), wanted);
     }
     if (ObjectUrl.isUrl(reference) || given == Kind.erofs) {
       return erofs(reference);
     }
-    Path path = Path.of(reference);
-    if (!Files.exists(path)) {
-      throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
-    }
+    Path path = existing(reference);
     if (Files.isDirectory(path)) {
       return directory(given, path, wanted);
     }
@@ -100,7 +110,37 @@ final class BuildInput {
     if (given == Kind.dir) {
       throw new FailedException(ExitCode.FAILED, path + ": is no directory");
     }
-    return archive(given, TarTree.open(path, place), wanted);
+    return archive(given, TarTree.open(path, archived), wanted);
+  }
+
+  private static Path existing(String reference) throws FailedException {
+    Path path = Path.of(reference);
+    if (!Files.exists(path)) {
+      throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
+    }
+    return path;
+  }
+
+  /** Where copies go that are needed while {@code output} is made. */
+  static Path place(Path output) {
+    Path parent = output.toAbsolutePath().normalize().getParent();
+    return parent == null ? output : parent;
+  }
+
+  /** Opens what must be an archive. */
+  private TarTree packed(String reference, TarOptions reading) throws IOException, FailedException {
+    if (reference.equals(STANDARD_INPUT)) {
+      return TarTree.read(standardInput(), reading);
+    }
+    if (ObjectUrl.isUrl(reference) || kind == Kind.dir || kind == Kind.erofs) {
+      throw new IllegalArgumentException(
+          "--ungzip and --unxz are for archives: expected a file, or - for standard input");
+    }
+    Path path = existing(reference);
+    if (Files.isDirectory(path)) {
+      throw new FailedException(ExitCode.FAILED, path + ": is a directory: expected a tar archive");
+    }
+    return TarTree.open(path, reading);
   }
 
   /** Whether the image shall refer to the archive for its data. */
@@ -108,23 +148,33 @@ final class BuildInput {
     return "i".equals(tar);
   }
 
+  /** Whether the archive has no data of files. */
+  boolean isHeaderball() {
+    return "headerball".equals(tar);
+  }
+
   /**
    * Opens the archive that an index is made of.
    *
    * @throws IllegalArgumentException if the options have no meaning
    */
-  TarTree openInPlace(String reference) throws IOException, FailedException {
+  TarTree openInPlace(String reference, TarOptions reading) throws IOException, FailedException {
     Kind unused = given();
+    if (reading.packing() != null) {
+      if (reading.plainCopy() == null) {
+        throw new IllegalArgumentException(
+            "--tar=i refers to the plain archive: expected a file where --ungzip or --unxz keep it");
+      }
+      found = Kind.tar;
+      return packed(reference, reading);
+    }
     if (reference.equals(STANDARD_INPUT) || ObjectUrl.isUrl(reference)) {
       throw new FailedException(
           ExitCode.FAILED,
           "%s: an index refers to the archive's file, and this is none: expected the path of a plain tar archive"
               .formatted(reference));
     }
-    Path path = Path.of(reference);
-    if (!Files.exists(path)) {
-      throw new FailedException(ExitCode.FAILED, path + ": no such file or directory");
-    }
+    Path path = existing(reference);
     found = Kind.tar;
     return TarTree.openInPlace(path);
   }
@@ -132,6 +182,14 @@ final class BuildInput {
   /** What the input that was opened last is. */
   Kind found() {
     return found;
+  }
+
+  /** Whether what was opened last is an archive, or made of some. */
+  boolean isArchive() {
+    return switch (found) {
+      case tar, oci, docker -> true;
+      case dir, erofs -> false;
+    };
   }
 
   private SourceTree found(Kind what, SourceTree tree) {
@@ -143,9 +201,9 @@ final class BuildInput {
     if (tar == null) {
       return kind;
     }
-    if (!tar.equals("f") && !isIndex()) {
+    if (!tar.equals("f") && !isIndex() && !isHeaderball()) {
       throw new IllegalArgumentException(
-          "invalid value for option '--tar': '%s': expected f or i".formatted(tar));
+          "invalid value for option '--tar': '%s': expected f, i or headerball".formatted(tar));
     }
     if (kind != null && kind != Kind.tar) {
       throw new IllegalArgumentException(

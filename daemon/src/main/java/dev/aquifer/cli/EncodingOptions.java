@@ -150,6 +150,17 @@ final class EncodingOptions {
         || !extended.isEmpty();
   }
 
+  /** Whether something is said of the data of files. */
+  boolean isOfData() {
+    return compression != null
+        || clusterBytes != null
+        || maxExtentBytes != null
+        || isForDirectories()
+        || hints != null
+        || chunkBytes != null
+        || blob != null;
+  }
+
   /** Whether something is wanted of directories, even if it is nothing that there is. */
   private boolean isForDirectories() {
     return compressedDirectories != null && !compressedDirectories.equals("0");

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -38,6 +39,20 @@ final class MergeCommand extends Command {
   @Option(names = "--force", description = "Replace an image that is at OUT.")
   boolean force;
 
+  @Option(
+      names = "--vmdk-desc",
+      paramLabel = "FILE",
+      description =
+          "Also write a VMDK descriptor, by which a virtual machine sees the image and its devices as one disk. Must not exist, or see --force.")
+  @Nullable Path vmdk;
+
+  @Option(
+      names = "--device",
+      paramLabel = "FILE",
+      description =
+          "For --vmdk-desc: the file of a device of an IMAGE that has some, once for each, in their order.")
+  List<Path> devices = new ArrayList<>();
+
   @Mixin VolumeOptions volume = new VolumeOptions();
 
   @Override
@@ -45,30 +60,75 @@ final class MergeCommand extends Command {
     if (images.size() < 2) {
       throw usage("one image: expected two or more, the lowest layer first");
     }
+    if (vmdk == null && !devices.isEmpty()) {
+      throw usage("--device is for --vmdk-desc, which names the files of devices");
+    }
     ImageBuilder builder = builder();
     List<OpenedImage> opened = new ArrayList<>();
-    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".building-*")) {
+    try (OnSignal ignored = OnSignal.interrupt(leftover())) {
       List<ImageMerge.Layer> layers = new ArrayList<>();
       for (Path path : images) {
-        if (!Files.isRegularFile(path)) {
-          throw new FailedException(
-              ExitCode.FAILED,
-              path
-                  + (Files.exists(path)
-                      ? ": is no regular file: expected an EROFS image in one file"
-                      : ": no such file or directory"));
-        }
+        checkImage(path);
         OpenedImage image = OpenedImage.open(path.toString(), OpenOptions.DEFAULT);
         opened.add(image);
         layers.add(new ImageMerge.Layer(image.image(), Files.size(path), DeviceTag.of(path)));
       }
+      if (vmdk != null) {
+        builder = builder.vmdkDescriptor(vmdk, files(layers));
+      }
       new BuildReport(out()).print(output, builder.buildMerged(layers, output));
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
     } finally {
       for (OpenedImage image : opened) {
         image.close();
       }
     }
     return ExitCode.OK;
+  }
+
+  private String leftover() {
+    String files = "." + output.getFileName() + ".building-*";
+    return vmdk == null ? files : files + " and ." + vmdk.getFileName() + ".building-*";
+  }
+
+  private void checkImage(Path path) throws IOException, FailedException {
+    if (!Files.isRegularFile(path)) {
+      throw new FailedException(
+          ExitCode.FAILED,
+          path
+              + (Files.exists(path)
+                  ? ": is no regular file: expected an EROFS image in one file"
+                  : ": no such file or directory"));
+    }
+    if (Files.exists(output) && Files.isSameFile(output, path)) {
+      throw usage(path + ": can't be an image and what is made of it: expected two names");
+    }
+  }
+
+  /** The files that become devices: the images, or in place of one that has devices those. */
+  private List<Path> files(List<ImageMerge.Layer> layers) {
+    List<Path> files = new ArrayList<>();
+    int used = 0;
+    for (int i = 0; i < layers.size(); i++) {
+      int count = layers.get(i).image().deviceSlots().size();
+      if (count == 0) {
+        files.add(images.get(i));
+      } else if (used + count > devices.size()) {
+        throw usage(
+            "%s: has %d devices: expected --device with the file of each"
+                .formatted(images.get(i), count));
+      } else {
+        files.addAll(devices.subList(used, used + count));
+        used += count;
+      }
+    }
+    if (used < devices.size()) {
+      throw usage(
+          "--device %s: expected %d, as many as the images have"
+              .formatted(devices.get(used), used));
+    }
+    return files;
   }
 
   private ImageBuilder builder() {

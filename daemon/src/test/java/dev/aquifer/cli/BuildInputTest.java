@@ -220,7 +220,7 @@ class BuildInputTest {
     assertRefused(text + ": is no directory", text, "--input", "dir");
     assertRefused("is a directory: expected a tar archive", tree, "--tar=f");
     assertRefused("index.json: is missing", tree, "--input", "oci");
-    assertRefused("'--tar': 'x': expected f or i", text, "--tar=x");
+    assertRefused("'--tar': 'x': expected f, i or headerball", text, "--tar=x");
     assertRefused("--tar=f and --input oci exclude each other", text, "--tar=f", "--input", "oci");
     assertRefused("'linux': expected os/architecture", text, "--platform", "linux");
     Files.writeString(temp.resolve("zip"), "BZh91AY&SY");
