@@ -36,6 +36,9 @@ final class Chunker {
     /** Appends whole blocks; returns the number of the first. */
     long append(MemorySegment blocks) throws IOException;
 
+    /** Leaves so many blocks out, which are zeros. */
+    void skip(long blocks) throws IOException;
+
     /** The block that is appended next. */
     long nextBlock();
   }
@@ -46,11 +49,9 @@ final class Chunker {
    * @param block the size of blocks
    * @param chunkBits equal chunks of 2^chunkBits bytes are stored once
    * @param inlineMaxBytes files up to this size lie inline
+   * @param spacing how chunks are aligned
    */
-  record Sizes(BlockSize block, int chunkBits, int inlineMaxBytes) {}
-
-  /** What keeps two chunks apart. */
-  private final MemorySegment oneBlock;
+  record Sizes(BlockSize block, int chunkBits, int inlineMaxBytes, Spacing spacing) {}
 
   /** The file whose chunks come at present. */
   private @Nullable Node open;
@@ -87,7 +88,6 @@ final class Chunker {
     this.sizes = sizes;
     this.progress = options.progress();
     this.count = count;
-    this.oneBlock = arena.allocate(sizes.block.bytes());
     this.line =
         new BatchLine<>(
             pool,
@@ -199,6 +199,8 @@ final class Chunker {
       address = DigestIndex.ABSENT;
     }
     if (address == DigestIndex.ABSENT) {
+      // What is equal but needs another place is not equal here.
+      batch.digests()[batch.digestAt(piece)] += sizes.spacing.rest(fileBlock(batch, piece));
       address = index.find(batch.digests(), batch.digestAt(piece));
       if (address != DigestIndex.ABSENT && fits(chunks, address, blocks)) {
         count.duplicate += batch.lengthBytes(piece);
@@ -213,13 +215,19 @@ final class Chunker {
 
   private long append(ChunkBatch batch, int piece, ChunkMap chunks, long blocks)
       throws IOException {
-    while (!fits(chunks, ChunkMap.address(OWN_BLOB, blob.nextBlock()), blocks)) {
-      long unused = blob.append(oneBlock);
+    long at = sizes.spacing.next(blob.nextBlock(), fileBlock(batch, piece));
+    while (!fits(chunks, ChunkMap.address(OWN_BLOB, at), blocks)) {
+      at = sizes.spacing.next(at + 1, fileBlock(batch, piece));
     }
+    blob.skip(at - blob.nextBlock());
     long address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
     index.put(batch.digests(), batch.digestAt(piece), address);
     count.unique += batch.lengthBytes(piece);
     return address;
+  }
+
+  private long fileBlock(ChunkBatch batch, int piece) {
+    return batch.positionBytes(piece) >>> sizes.block.bits();
   }
 
   /** Looks at the chunks around one that is to be placed. */

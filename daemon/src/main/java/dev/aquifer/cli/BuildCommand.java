@@ -146,13 +146,16 @@ final class BuildCommand extends Command {
   private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
       throw usage(
-          "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize or the like, no --compression or --reuse, and blocks of 512 bytes");
+          "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize, --dsunit or the like, no --compression or --reuse, and blocks of 512 bytes");
     }
+    Encoding encoding = encoding();
     Selection selected = selected();
     try (OnSignal ignored = OnSignal.interrupt(leftover());
         TarTree archive = openInPlace();
         SourceTree tree = selection.of(archive, selected)) {
-      return builder.buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
+      return builder
+          .encoding(encoding)
+          .buildIndex(tree, archive.archive(), DeviceTag.of(Path.of(source)), output);
     }
   }
 
