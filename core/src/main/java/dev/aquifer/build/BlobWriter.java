@@ -34,6 +34,8 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
   record Written(SpanTable table, Sha256 digest, long sizeBytes, long tailOffset) {}
 
   private static final long MAX_BLOCKS = 0xffffffffL;
+  private static final MemorySegment ZEROS =
+      MemorySegment.ofArray(new byte[1 << ChunkMap.BLOCK_BITS]).asReadOnly();
 
   /** So much is kept of what was decoded to compare chunks with it. */
   private static final long KEPT_BYTES = 16 << 20;
@@ -95,6 +97,13 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
     }
     plainSizeBytes += blocks.byteSize();
     return block;
+  }
+
+  @Override
+  public void skip(long blocks) throws IOException {
+    for (long i = 0; i < blocks; i++) {
+      long unused = append(ZEROS);
+    }
   }
 
   @Override

@@ -44,17 +44,18 @@ final class ChunkBatch extends Batch {
    */
   private static final int CHECKSUM_MIN_BYTES = 1 << 16;
 
+  private final Chunker.Sizes sizes;
   private final Finder finder;
   private final Known known;
   private final boolean[] isZero = new boolean[MAX_PIECES];
   private final long[] keys = new long[MAX_PIECES * DigestIndex.DIGEST_LONGS];
   private final long[] found = new long[MAX_PIECES];
-  private final long[] equal = new long[MAX_PIECES];
   private final MessageDigest sha256 = Sha256.newDigest();
   private final byte[] digest = new byte[Sha256.SIZE_BYTES];
 
-  ChunkBatch(Source source, BlockSize block, MemorySegment buffer, Finder finder, Known known) {
-    super(source, block, buffer);
+  ChunkBatch(Source source, Chunker.Sizes sizes, MemorySegment buffer, Finder finder, Known known) {
+    super(source, sizes.block(), buffer);
+    this.sizes = sizes;
     this.finder = finder;
     this.known = known;
   }
@@ -62,14 +63,13 @@ final class ChunkBatch extends Batch {
   @Override
   void work() throws IOException {
     for (int i = 0; i < count(); i++) {
-      equal[i] = DigestIndex.ABSENT;
       if (kind(i) != INLINE) {
         isZero[i] = isZero(blocks(i));
         found[i] = isZero[i] ? DigestIndex.ABSENT : finder.find(blocks(i));
         if (!isZero[i] && found[i] == DigestIndex.ABSENT) {
           makeKey(i);
           if (hasChecksum(i)) {
-            equal[i] = known.find(keys, keyAt(i), blocks(i));
+            found[i] = known.find(keys, keyAt(i), blocks(i));
           }
         }
       }
@@ -82,9 +82,15 @@ final class ChunkBatch extends Batch {
     if (hasChecksum(piece)) {
       Arrays.fill(keys, keyAt(piece), keyAt(piece) + DigestIndex.DIGEST_LONGS, 0);
       keys[keyAt(piece)] = ContentMark.checksum(blocks);
-      return;
+    } else {
+      hash(piece);
     }
-    Sha256.update(sha256, blocks);
+    // What is equal but needs another place is not equal here.
+    keys[keyAt(piece)] += sizes.spacing().rest(positionBytes(piece) >>> sizes.block().bits());
+  }
+
+  private void hash(int piece) {
+    Sha256.update(sha256, blocks(piece));
     try {
       sha256.digest(digest, 0, digest.length);
     } catch (DigestException e) {
@@ -103,14 +109,12 @@ final class ChunkBatch extends Batch {
     return isZero[piece];
   }
 
-  /** Where a chunk is in an earlier blob, or {@link DigestIndex#ABSENT}. */
+  /**
+   * Where an equal chunk is, in an earlier blob or the own one, or {@link DigestIndex#ABSENT} if
+   * that is not known yet.
+   */
   long found(int piece) {
     return found[piece];
-  }
-
-  /** A chunk of the own blob whose bytes were compared with these, and found equal, or absent. */
-  long equal(int piece) {
-    return equal[piece];
   }
 
   /** The keys of all chunks; that of {@code piece} starts at {@link #keyAt}. */

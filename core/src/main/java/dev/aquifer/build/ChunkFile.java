@@ -58,6 +58,11 @@ final class ChunkFile implements Chunker.Blocks {
   }
 
   @Override
+  public void skip(long blocks) {
+    nextBlock += blocks;
+  }
+
+  @Override
   public long nextBlock() {
     return nextBlock;
   }

@@ -45,6 +45,9 @@ final class Chunker {
     /** The same, for any thread; false also if not all of them are written. */
     boolean holdsWritten(long block, MemorySegment blocks) throws IOException;
 
+    /** Leaves so many blocks out, which are zeros. */
+    void skip(long blocks) throws IOException;
+
     /** The block that is appended next. */
     long nextBlock();
   }
@@ -55,11 +58,9 @@ final class Chunker {
    * @param block the size of blocks
    * @param chunkBits equal chunks of 2^chunkBits bytes are stored once
    * @param inlineMaxBytes files up to this size lie inline
+   * @param spacing how chunks are aligned
    */
-  record Sizes(BlockSize block, int chunkBits, int inlineMaxBytes) {}
-
-  /** What keeps two chunks apart. */
-  private final MemorySegment oneBlock;
+  record Sizes(BlockSize block, int chunkBits, int inlineMaxBytes, Spacing spacing) {}
 
   /** The file whose chunks come at present. */
   private @Nullable Node open;
@@ -96,14 +97,13 @@ final class Chunker {
     this.sizes = sizes;
     this.progress = options.progress();
     this.count = count;
-    this.oneBlock = arena.allocate(sizes.block.bytes());
     this.line =
         new BatchLine<>(
             pool,
             options.threads(),
             arena,
             sizes.block,
-            buffer -> new ChunkBatch(source::open, sizes.block, buffer, finder, this::findWritten),
+            buffer -> new ChunkBatch(source::open, sizes, buffer, finder, this::findWritten),
             this::take);
   }
 
@@ -202,24 +202,33 @@ final class Chunker {
     int chunk = (int) (batch.positionBytes(piece) >>> chunks.chunkBits());
     pass(chunks, chunk);
     long blocks = batch.blocks(piece).byteSize() >>> sizes.block.bits();
-    long address = batch.found(piece);
-    if (address != DigestIndex.ABSENT && !fits(chunks, address, blocks)) {
-      batch.makeKey(piece);
-      address = DigestIndex.ABSENT;
-    }
+    long address = known(batch, piece, chunks, blocks);
     if (address == DigestIndex.ABSENT) {
-      address = find(batch.keys(), batch.keyAt(piece));
-      if (address != DigestIndex.ABSENT
-          && fits(chunks, address, blocks)
-          && isEqual(batch, piece, address)) {
-        count.duplicate += batch.lengthBytes(piece);
-      } else {
-        address = append(batch, piece, chunks, blocks);
-      }
+      address = append(batch, piece, chunks, blocks);
+      count.unique += batch.lengthBytes(piece);
+    } else if (ChunkMap.blob(address) == OWN_BLOB) {
+      count.duplicate += batch.lengthBytes(piece);
     } else {
       count.reused(ChunkMap.blob(address), batch.lengthBytes(piece));
     }
     chunks.set(chunk, address);
+  }
+
+  /** Where a chunk lies already and may lie in its file, or {@link DigestIndex#ABSENT}. */
+  private long known(ChunkBatch batch, int piece, ChunkMap chunks, long blocks) throws IOException {
+    long found = batch.found(piece);
+    if (found != DigestIndex.ABSENT && fits(chunks, found, blocks)) {
+      return found;
+    }
+    if (found != DigestIndex.ABSENT && ChunkMap.blob(found) != OWN_BLOB) {
+      batch.makeKey(piece);
+    }
+    long address = find(batch.keys(), batch.keyAt(piece));
+    return address != DigestIndex.ABSENT
+            && fits(chunks, address, blocks)
+            && isEqual(batch, piece, address)
+        ? address
+        : DigestIndex.ABSENT;
   }
 
   private long find(long[] keys, int keyAt) {
@@ -238,22 +247,25 @@ final class Chunker {
 
   /** Whether a chunk has the bytes of the one with the same key. */
   private boolean isEqual(ChunkBatch batch, int piece, long address) throws IOException {
-    return !batch.hasChecksum(piece)
-        || batch.equal(piece) == address
-        || blob.holds(ChunkMap.block(address), batch.blocks(piece));
+    return !batch.hasChecksum(piece) || blob.holds(ChunkMap.block(address), batch.blocks(piece));
   }
 
   private long append(ChunkBatch batch, int piece, ChunkMap chunks, long blocks)
       throws IOException {
-    while (!fits(chunks, ChunkMap.address(OWN_BLOB, blob.nextBlock()), blocks)) {
-      long unused = blob.append(oneBlock);
+    long at = sizes.spacing.next(blob.nextBlock(), fileBlock(batch, piece));
+    while (!fits(chunks, ChunkMap.address(OWN_BLOB, at), blocks)) {
+      at = sizes.spacing.next(at + 1, fileBlock(batch, piece));
     }
+    blob.skip(at - blob.nextBlock());
     long address = ChunkMap.address(OWN_BLOB, blob.append(batch.blocks(piece)));
     synchronized (index) {
       index.put(batch.keys(), batch.keyAt(piece), address);
     }
-    count.unique += batch.lengthBytes(piece);
     return address;
+  }
+
+  private long fileBlock(ChunkBatch batch, int piece) {
+    return batch.positionBytes(piece) >>> sizes.block.bits();
   }
 
   /** Looks at the chunks around one that is to be placed. */

@@ -261,11 +261,7 @@ final class Encoder implements Closeable {
       } else {
         long length = batch.storedBytes(piece);
         long end = nextByte + (at - from);
-        boolean isAligned = length > 0 && (startsBlock || batch.needsBlocks(piece));
-        long position = isAligned ? block.roundUp(end) : end;
-        while (continuesDevice(batch, piece, position >>> block.bits())) {
-          position += block.bytes();
-        }
+        long position = length > 0 ? position(batch, piece, end) : end;
         if (position > end) {
           addStretch(stretches, stored.asSlice(from, at - from));
           from = at;
@@ -289,6 +285,31 @@ final class Encoder implements Closeable {
       }
       return null;
     };
+  }
+
+  /** Where in the image what a piece stores goes, from {@code end} on. */
+  private long position(EncodeBatch batch, int piece, long end) {
+    Spacing spacing = encoding.spacing();
+    boolean isAligned = spacing.alignsData() && beginsData(batch, piece);
+    if (!isAligned && !startsBlock && !batch.needsBlocks(piece)) {
+      return end;
+    }
+    boolean isChunk = batch.kind(piece) == EncodeBatch.CHUNK;
+    long fileBlock = isChunk ? batch.positionBytes(piece) >>> block.bits() : 0;
+    long first = block.count(end);
+    first = isAligned ? spacing.next(first, fileBlock) : first;
+    while (continuesDevice(batch, piece, first)) {
+      first = spacing.next(first + 1, fileBlock);
+    }
+    return first << block.bits();
+  }
+
+  /** Whether what a piece stores need not follow what was stored of its file before. */
+  private static boolean beginsData(EncodeBatch batch, int piece) {
+    Node node = batch.node(piece);
+    return batch.kind(piece) == EncodeBatch.CHUNK
+        || node.startBlock == Node.NOWHERE
+            && (node.clusters == null || node.clusters.positionBytes() == Clusters.NOWHERE);
   }
 
   private void addStretch(List<Stretch> stretches, MemorySegment bytes) {

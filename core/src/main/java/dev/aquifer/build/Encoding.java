@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param chunkBits files lie in chunks of 2^chunkBits bytes, equal ones once, or larger ones that
  *     follow one another: at least a block, up to 26; 0 for no chunks, as with compression
  * @param metabox how metadata is compressed; null for metadata as it is
+ * @param spacing what room is left free
  */
 public record Encoding(
     @Nullable Compression compression,
@@ -51,7 +52,8 @@ public record Encoding(
     Inodes inodes,
     List<ClusterRule> rules,
     int chunkBits,
-    @Nullable Metabox metabox) {
+    @Nullable Metabox metabox,
+    Spacing spacing) {
   /** The kernel's limit: whatever the size of blocks, as many as 1 MiB has pages of 4 KiB. */
   private static final int MAX_LZ4_BLOCKS = 256;
 
@@ -87,6 +89,7 @@ public record Encoding(
     BlockSize block = new BlockSize(blockBits);
     checkClusters(compression, clusterBytes, block, wide);
     checkChunks(chunkBits, compression != null, block);
+    spacing.check(block, fragments);
     for (ClusterRule rule : rules) {
       if (rule.compression() != null) {
         checkClusters(rule.compression(), rule.clusterBytes(), block, wide);
@@ -179,7 +182,8 @@ public record Encoding(
         Inodes.SMALLEST,
         List.of(),
         0,
-        null);
+        null,
+        Spacing.NONE);
   }
 
   /** Compressed data, in clusters of one block of 4 KiB. */
@@ -277,6 +281,28 @@ public record Encoding(
         });
   }
 
+  /**
+   * The same with files that begin at multiples of {@code blocks} blocks, as huge pages, DAX and
+   * the stripes of disks have it, see {@link Spacing#dataBlocks}; with {@link #chunkBits} equal
+   * chunks have their data once where that lets it be so. Ends of files behind inodes and fragments
+   * lie elsewhere. Not with {@link Fragments#ALL}.
+   */
+  public Encoding withDataAlignment(int blocks) {
+    return with(draft -> draft.spacing = spacing.withDataBlocks(blocks));
+  }
+
+  /**
+   * The same with a size of a multiple of {@code blocks} blocks, see {@link Spacing#sizeBlocks}.
+   */
+  public Encoding withSizeAlignment(int blocks) {
+    return with(draft -> draft.spacing = spacing.withSizeBlocks(blocks));
+  }
+
+  /** The same with another {@link Spacing#rootXattrBytes}. */
+  public Encoding withRootXattrBytes(int bytes) {
+    return with(draft -> draft.spacing = spacing.withRootXattrBytes(bytes));
+  }
+
   /** The same with one more of {@link #rules}, after all others. */
   public Encoding withRule(ClusterRule value) {
     List<ClusterRule> more = new ArrayList<>(rules);
@@ -299,6 +325,11 @@ public record Encoding(
     return choices;
   }
 
+  /** Plain in blocks of 2^bits bytes, for data that lies elsewhere; with the room of this one. */
+  Encoding forDevices(int bits) {
+    return plain().withBlockBits(bits).with(draft -> draft.spacing = spacing.withDataBlocks(0));
+  }
+
   /** How the {@link #metabox} is encoded; only if there is one. */
   Encoding ofMetabox() {
     Metabox own = Objects.requireNonNull(metabox);
@@ -313,6 +344,7 @@ public record Encoding(
           draft.inlineData = false;
           draft.chunkBits = 0;
           draft.metabox = null;
+          draft.spacing = Spacing.NONE;
         });
   }
 
@@ -353,6 +385,7 @@ public record Encoding(
     private List<ClusterRule> rules;
     private int chunkBits;
     private @Nullable Metabox metabox;
+    private Spacing spacing;
 
     Draft(Encoding encoding) {
       this.compression = encoding.compression;
@@ -371,6 +404,7 @@ public record Encoding(
       this.rules = encoding.rules;
       this.chunkBits = encoding.chunkBits;
       this.metabox = encoding.metabox;
+      this.spacing = encoding.spacing;
     }
 
     /** Makes it that of some data, which is compressed otherwise. */
@@ -406,7 +440,8 @@ public record Encoding(
           inodes,
           rules,
           chunkBits,
-          metabox);
+          metabox,
+          spacing);
     }
   }
 

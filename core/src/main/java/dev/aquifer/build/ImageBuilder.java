@@ -220,7 +220,8 @@ public final class ImageBuilder {
   /**
    * Of {@link #buildFile(SourceTree, Path) images of one file} and {@link #buildInMemory in
    * memory}: how data is stored there, usually plain. Indexes and merged images have it as their
-   * devices do.
+   * devices do, and of this {@link Encoding#withSizeAlignment the alignment of their size} and
+   * {@link Encoding#withRootXattrBytes the room for the root's attributes} alone.
    */
   public ImageBuilder encoding(Encoding form) {
     return new ImageBuilder(options, form, reuse, layers);
@@ -287,7 +288,7 @@ public final class ImageBuilder {
    */
   public SingleImage.Result buildIndex(SourceTree tree, ByteSource archive, String tag, Path output)
       throws IOException {
-    return TarIndex.build(tree, archive, tag, output, options);
+    return TarIndex.build(tree, archive, tag, output, encoding, options);
   }
 
   /**
@@ -314,7 +315,7 @@ public final class ImageBuilder {
    */
   public SingleImage.Result buildMerged(List<ImageMerge.Layer> layers, Path output)
       throws IOException {
-    return ImageMerge.build(layers, output, options);
+    return ImageMerge.build(layers, output, encoding, options);
   }
 
   /** What it was told. */

@@ -31,8 +31,8 @@ public final class ImageMerge {
   public record Layer(Image image, long sizeBytes, String tag) {}
 
   /** See {@link ImageBuilder#buildMerged}. */
-  static SingleImage.Result build(List<Layer> layers, Path output, BuildOptions options)
-      throws IOException {
+  static SingleImage.Result build(
+      List<Layer> layers, Path output, Encoding form, BuildOptions options) throws IOException {
     if (layers.isEmpty()) {
       throw new IllegalArgumentException("no images: expected at least one to merge");
     }
@@ -61,7 +61,7 @@ public final class ImageMerge {
     return SingleImage.build(
         tree,
         output,
-        Encoding.plain().withBlockBits(block.bits()),
+        form.forDevices(block.bits()),
         options,
         new Layers(layers, firstDevices, devices, block));
   }

@@ -61,7 +61,7 @@ final class ImagePlan {
   private long buildSeconds;
   private long sharedXattrsAt;
   private long sharedXattrsBytes;
-  private long blocks;
+  private long usedBlocks;
   private boolean hasChunks;
   private final List<Node> byNid = new ArrayList<>();
   private final List<Node> flat = new ArrayList<>();
@@ -206,7 +206,7 @@ final class ImagePlan {
     }
     outside.sort(Comparator.comparingLong(each -> each.nid));
     byNid.addAll(outside);
-    blocks = block.count(slots.endBytes());
+    usedBlocks = block.count(slots.endBytes());
     checkBlocks();
   }
 
@@ -343,17 +343,18 @@ final class ImagePlan {
 
   private void placeBlocks() throws IOException {
     tree.xattrs().moveShared(block.tail(sharedXattrsAt));
-    blocks = hasMetabox() ? frame.dataEndBlock() : block.count(sharedXattrsAt + sharedXattrsBytes);
+    usedBlocks =
+        hasMetabox() ? frame.dataEndBlock() : block.count(sharedXattrsAt + sharedXattrsBytes);
     for (Node node : flat) {
       // A link's target stays known by its place in the spool.
-      node.startBlock = blocks;
-      blocks += flatBlocks(node);
+      node.startBlock = usedBlocks;
+      usedBlocks += flatBlocks(node);
     }
     checkBlocks();
   }
 
   private void checkBlocks() throws IOException {
-    long all = blocks;
+    long all = blocks();
     for (Device device : devices) {
       all += device.blocks();
     }
@@ -422,12 +423,17 @@ final class ImagePlan {
     return block.roundUp(sharedXattrsAt + sharedXattrsBytes);
   }
 
-  /**
-   * Size of the bootstrap, or of the whole image with its data, in blocks; before the metabox is
-   * placed that of what comes before it.
-   */
+  /** Size of the bootstrap, or of the whole image with its data, in blocks. */
   long blocks() {
-    return blocks;
+    return encoding.spacing().size(usedBlocks);
+  }
+
+  /**
+   * How many of {@link #blocks} have something in them, from the first on; before the metabox is
+   * placed those before it.
+   */
+  long usedBlocks() {
+    return usedBlocks;
   }
 
   Frame frame() {

@@ -124,8 +124,12 @@ final class ImageWriter {
       inodes.writeShared();
       inodes.writeFlat();
     }
-    output.padTo(plan.blocks() << block.bits());
-    return finish();
+    output.padTo(plan.usedBlocks() << block.bits());
+    Sha256 mark = finish();
+    if (plan.blocks() > plan.usedBlocks()) {
+      file.write((plan.blocks() << block.bits()) - 1, MemorySegment.ofArray(new byte[1]));
+    }
+    return mark;
   }
 
   /** Writes the first bytes, with what depends on all others. */
@@ -274,7 +278,8 @@ final class ImageWriter {
 
   /** The features that a reader need not know. */
   static long compatibleFeatures(ImagePlan plan) {
-    boolean hasXattrs = !plan.tree().xattrs().isEmpty();
+    boolean hasXattrs =
+        !plan.tree().xattrs().isEmpty() || plan.tree().root().xattrs.bodyBytes() > 0;
     return Feature.SB_CHKSUM.bit()
         | Feature.MTIME.bit()
         | (hasXattrs ? Feature.XATTR_FILTER.bit() : 0)

@@ -145,7 +145,8 @@ final class LayoutImage {
       EarlierChunks chunks = earlier.find(tree, source, options, pool, arena);
       DataCount count = new DataCount(reused.blobs().size());
       Chunker.Sizes sizes =
-          new Chunker.Sizes(BlockSize.USUAL, options.dedupeChunkBits(), options.inlineMaxBytes());
+          new Chunker.Sizes(
+              BlockSize.USUAL, options.dedupeChunkBits(), options.inlineMaxBytes(), Spacing.NONE);
       DigestIndex index = new DigestIndex();
       new Chunker(source, spool, index, blob, sizes, options, pool, arena, count, chunks).run(tree);
       return new Data(reused, count, object, blob.finish());

@@ -71,7 +71,8 @@ public final class SingleImage {
    *
    * @param sizeBytes the size of the image
    * @param sourceBytes the sizes of all regular files, each file once
-   * @param dataBytes of {@code sizeBytes}, data of regular files in whole blocks
+   * @param dataBytes of {@code sizeBytes}, data of regular files in whole blocks, and what lies
+   *     between them to align it
    * @param packedBytes the data of the packed inode before compression
    * @param devices the tags of the device slots, which hold the rest of the data
    * @param counts what the tree holds
@@ -174,6 +175,7 @@ public final class SingleImage {
       Tree read = TreeReader.read(source, spool, options, outputs());
       Tree tree = DataOrder.of(read, options, source);
       InodeDigests.add(source, tree, options.threads());
+      tree.root().xattrs = tree.root().xattrs.withRoom(encoding.spacing().rootXattrBytes());
       place(tree);
       long dataNanos = System.nanoTime();
       try (PackedData packed =
@@ -312,7 +314,7 @@ public final class SingleImage {
               spool,
               new DigestIndex(),
               chunks,
-              new Chunker.Sizes(block, encoding.chunkBits(), 0),
+              new Chunker.Sizes(block, encoding.chunkBits(), 0, encoding.spacing()),
               options,
               pool.executor(),
               arena,
@@ -369,7 +371,7 @@ public final class SingleImage {
               options.threads(),
               arena,
               target.file(),
-              plan.blocks(),
+              plan.usedBlocks(),
               metabox);
       try {
         plan.placeMetabox(Objects.requireNonNull(encoder.runPacked()), encoder.endBlock());

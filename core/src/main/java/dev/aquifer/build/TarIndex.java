@@ -14,17 +14,23 @@ final class TarIndex {
   /** Headers and data of an archive begin at multiples of 2^9 bytes. */
   private static final int BLOCK_BITS = 9;
 
-  private static final Encoding ENCODING = Encoding.plain().withBlockBits(BLOCK_BITS);
+  private static final BlockSize BLOCK = new BlockSize(BLOCK_BITS);
 
   private TarIndex() {}
 
   /** See {@link ImageBuilder#buildIndex}. */
   static SingleImage.Result build(
-      SourceTree tree, ByteSource archive, String tag, Path output, BuildOptions options)
+      SourceTree tree,
+      ByteSource archive,
+      String tag,
+      Path output,
+      Encoding form,
+      BuildOptions options)
       throws IOException {
     // A block that is cut off is none: a device must be as long as its slot says.
     Device device = new Device(Device.checkTag(tag), archive.sizeBytes() >>> BLOCK_BITS);
-    return SingleImage.build(tree, output, ENCODING, options, new Archive(tree, device));
+    Encoding encoding = form.forDevices(BLOCK_BITS);
+    return SingleImage.build(tree, output, encoding, options, new Archive(tree, device));
   }
 
   private record Archive(SourceTree tree, Device device) implements Elsewhere {
@@ -37,12 +43,10 @@ final class TarIndex {
     public void place(Node file) throws IOException {
       try (SourceFile data = tree.open(file.entry)) {
         long offset = data.archiveOffsetBytes();
-        long end = offset + ENCODING.block().roundUp(file.sizeBytes());
-        if (offset >= 0
-            && ENCODING.block().tail(offset) == 0
-            && end <= device.blocks() << BLOCK_BITS) {
+        long end = offset + BLOCK.roundUp(file.sizeBytes());
+        if (offset >= 0 && BLOCK.tail(offset) == 0 && end <= device.blocks() << BLOCK_BITS) {
           file.layout = Node.Layout.CHUNK_BASED;
-          file.chunks = ChunkMap.run(file.sizeBytes(), ENCODING.block(), 1, offset >>> BLOCK_BITS);
+          file.chunks = ChunkMap.run(file.sizeBytes(), BLOCK, 1, offset >>> BLOCK_BITS);
           data.checkUnchanged();
         }
       }

@@ -16,6 +16,8 @@ import java.util.List;
  * <tr><td>5</td><td>7</td><td>reserved</td><td>0</td></tr>
  * <tr><td>12</td><td>4 n</td><td>shared ids</td><td>positions in the shared area, in units of 4 bytes</td></tr>
  * <tr><td></td><td></td><td>attributes</td><td>see {@link XattrTable}</td></tr>
+ * <tr><td></td><td></td><td>room</td><td>0: each 4 bytes an attribute of nothing, which readers pass
+ * over</td></tr>
  * </table>
  */
 final class XattrSet {
@@ -28,10 +30,26 @@ final class XattrSet {
   private static final int HEADER_BYTES = 12;
   private static final int MAX_SHARED = 255;
 
+  /** A header alone is nothing that Linux reads. */
+  private static final int MIN_BODY_BYTES = HEADER_BYTES + 4;
+
   private final List<XattrTable.Entry> entries;
 
+  /** The body has so many bytes at least. */
+  private final int roomBytes;
+
   XattrSet(List<XattrTable.Entry> entries) {
+    this(entries, 0);
+  }
+
+  private XattrSet(List<XattrTable.Entry> entries, int roomBytes) {
     this.entries = List.copyOf(entries);
+    this.roomBytes = roomBytes;
+  }
+
+  /** The same in {@code bytes} bytes at least, up to {@link #MAX_BODY_BYTES}; 0 for as it is. */
+  XattrSet withRoom(int bytes) {
+    return bytes == 0 ? this : new XattrSet(entries, Math.max(MIN_BODY_BYTES, bytes + 3 & ~3));
   }
 
   /** Whether the attributes fit behind an inode even if none of them is shared. */
@@ -43,8 +61,12 @@ final class XattrSet {
     return sizeBytes <= MAX_BODY_BYTES;
   }
 
-  /** The length of what lies behind the inode in bytes; 0 without attributes. */
+  /** The length of what lies behind the inode in bytes; 0 without attributes and room for them. */
   int bodyBytes() {
+    return Math.max(roomBytes, usedBytes());
+  }
+
+  private int usedBytes() {
     if (entries.isEmpty()) {
       return 0;
     }
@@ -76,7 +98,8 @@ final class XattrSet {
 
   /** The inode's i_xattr_icount. */
   int icount() {
-    return entries.isEmpty() ? 0 : (bodyBytes() - HEADER_BYTES) / 4 + 1;
+    int bodyBytes = bodyBytes();
+    return bodyBytes == 0 ? 0 : (bodyBytes - HEADER_BYTES) / 4 + 1;
   }
 
   /**

@@ -4,6 +4,7 @@ import dev.aquifer.image.DataLayout;
 import dev.aquifer.image.DeviceSlot;
 import dev.aquifer.image.Extent;
 import dev.aquifer.image.Feature;
+import dev.aquifer.image.FileType;
 import dev.aquifer.image.Image;
 import dev.aquifer.image.Inode;
 import dev.aquifer.image.MetadataRange;
@@ -20,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds what lies on something else: inodes with what follows them, and runs of data. Data may lie
- * on data, as files share chunks; but not on the data of a flat file, which has no other.
+ * on data, as files share chunks; but not on the data of a flat file, unless the image has equal
+ * parts once: then a compressed file may have some blocks of it.
  */
 final class Overlaps {
   private static final int DEVICE_SLOT_BYTES = DeviceSlot.SIZE_BYTES;
@@ -182,11 +184,14 @@ final class Overlaps {
   }
 
   private void addData(byte[] path, Inode inode, long address, long length) {
+    boolean hasEqualOnce = image.superblock().has(Feature.FRAGMENTS);
     boolean isShared =
         switch (inode.layout()) {
           case DataLayout.ChunkBased _ -> true;
-          case DataLayout.Compressed _ -> image.superblock().has(Feature.FRAGMENTS);
-          default -> false;
+          case DataLayout.Compressed _ -> hasEqualOnce;
+          case DataLayout.FlatPlain _, DataLayout.FlatInline _ ->
+              hasEqualOnce && inode.type() == FileType.REGULAR;
+          case DataLayout.NoData _ -> false;
         };
     add(primary, address, length, isShared ? Use.SHARED_DATA : Use.OWN_DATA, path, inode.nid());
   }

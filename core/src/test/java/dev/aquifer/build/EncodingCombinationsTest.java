@@ -6,6 +6,8 @@ import dev.aquifer.codec.Algorithm;
 import dev.aquifer.codec.Compression;
 import dev.aquifer.image.Image;
 import dev.aquifer.io.FileSource;
+import dev.aquifer.tool.Checker;
+import dev.aquifer.tool.Finding;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,7 +39,8 @@ public final class EncodingCombinationsTest {
     int bits = random.nextInt(BlockSize.MIN_BITS, maxBlockBits + 1);
     if (random.nextInt(8) == 0) {
       Encoding plain = withMetabox(random, withForms(random, Encoding.plain().withBlockBits(bits)));
-      return random.nextBoolean() ? plain : plain.withChunkBits(bits + random.nextInt(8));
+      return withSpacing(
+          random, random.nextBoolean() ? plain : plain.withChunkBits(bits + random.nextInt(8)));
     }
     String[] names = random.nextInt(4) == 0 ? SLOW : FAST;
     Encoding encoding =
@@ -67,7 +70,19 @@ public final class EncodingCombinationsTest {
     for (int i = random.nextInt(3) == 0 ? random.nextInt(1, 4) : 0; i > 0; i--) {
       encoding = encoding.withRule(rule(random, bits, encoding.wide()));
     }
-    return withMetabox(random, encoding);
+    return withSpacing(random, withMetabox(random, encoding));
+  }
+
+  private static Encoding withSpacing(Random random, Encoding encoding) {
+    if (random.nextBoolean()) {
+      return encoding;
+    }
+    int most = random.nextInt(8) == 0 ? Spacing.MAX_ROOT_XATTR_BYTES : 9000;
+    return encoding
+        .withDataAlignment(
+            encoding.fragments() == Encoding.Fragments.ALL ? 0 : random.nextInt(1, 40))
+        .withSizeAlignment(random.nextInt(100))
+        .withRootXattrBytes(random.nextBoolean() ? 0 : random.nextInt(most + 1));
   }
 
   private static Encoding withMetabox(Random random, Encoding encoding) {
@@ -220,9 +235,12 @@ public final class EncodingCombinationsTest {
       try {
         builder.encoding(encoding).buildFile(tree, image);
         try (FileSource source = FileSource.open(image)) {
-          assertThat(TreeDigest.of(ImageTree.of(Image.open(source))))
-              .as(what)
-              .isEqualTo(TreeDigest.of(tree));
+          Image found = Image.open(source);
+          assertThat(TreeDigest.of(ImageTree.of(found))).as(what).isEqualTo(TreeDigest.of(tree));
+          SpacingTest.assertSpaced(found, source.sizeBytes(), encoding);
+          List<Finding> findings = new ArrayList<>();
+          Checker.check(found, false, findings::add, bytes -> {});
+          assertThat(findings).as(what).isEmpty();
         }
       } catch (Exception e) {
         throw new AssertionError(what, e);

@@ -211,6 +211,10 @@ public final class SingleImageTest {
     MemoryTree tree = files(1);
     Path image = temp.resolve("image");
     ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
+    assertHas(image, tree);
+  }
+
+  private static void assertHas(Path image, MemoryTree tree) throws Exception {
     try (FileSource source = FileSource.open(image)) {
       Image found = Image.open(source);
       assertThat(TreeDigest.of(ImageTree.of(found))).isEqualTo(TreeDigest.of(tree));
@@ -285,9 +289,7 @@ public final class SingleImageTest {
   private long build(MemoryTree tree, Encoding encoding) throws Exception {
     Path image = temp.resolve("image");
     ImageBuilder.defaults().encoding(encoding).buildFile(tree, image);
-    try (FileSource source = FileSource.open(image)) {
-      assertThat(TreeDigest.of(ImageTree.of(Image.open(source)))).isEqualTo(TreeDigest.of(tree));
-    }
+    assertHas(image, tree);
     long size = Files.size(image);
     Files.delete(image);
     return size;

@@ -165,8 +165,9 @@ final class BuildCommand extends Command {
   private SingleImage.Result buildIndex(ImageBuilder builder) throws IOException, FailedException {
     if (compression != null || !reuse.isEmpty() || single.isEncoded()) {
       throw usage(
-          "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize or the like, no --compression or --reuse, and blocks of 512 bytes");
+          "--tar=i refers to data as it is in the archive: expected no -z, -E, --chunksize, --dsunit or the like, no --compression or --reuse, and blocks of 512 bytes");
     }
+    Encoding encoding = encoding();
     Selection selected = sound(selection::selection);
     try (OnSignal ignored = OnSignal.interrupt(leftover());
         PlainCopy copy = packing.create(force);
@@ -176,7 +177,8 @@ final class BuildCommand extends Command {
       if (Files.exists(output) && Files.isSameFile(output, device)) {
         throw usage(device + ": can't be the archive and its index: expected two names");
       }
-      ImageBuilder described = withDescriptor(builder.plainCopy(copy), List.of(device));
+      ImageBuilder described =
+          withDescriptor(builder.encoding(encoding).plainCopy(copy), List.of(device));
       return sound(
           () -> described.buildIndex(tree, archive.archive(), DeviceTag.of(device), output));
     }

@@ -36,7 +36,7 @@ final class EncodingOptions {
   @Option(
       names = "--single",
       description =
-          "Make one file with all data, as mkfs.erofs does, and not an image layout. Each option from -z to --blobdev means it, too.")
+          "Make one file with all data, as mkfs.erofs does, and not an image layout. Each option from -z to --root-xattr-isize means it, too.")
   boolean single;
 
   @Option(
@@ -120,6 +120,27 @@ final class EncodingOptions {
           "Put the chunks of --chunksize into this new file, which is the image's device.")
   @Nullable Path blob;
 
+  @Option(
+      names = "--dsunit",
+      paramLabel = "BLOCKS",
+      description =
+          "Begin the data of each file at a multiple of so many blocks, for huge pages, DAX (with -E noinline_data) or stripes of disks; also chunks, of which equal ones are then kept once where their places allow it. Not with -E all-fragments.")
+  int dataBlocks;
+
+  @Option(
+      names = "--fsalignblks",
+      paramLabel = "BLOCKS",
+      description =
+          "Make the image, without its device, a multiple of so many blocks long. With --tar=i, too.")
+  int sizeBlocks;
+
+  @Option(
+      names = "--root-xattr-isize",
+      paramLabel = "BYTES",
+      description =
+          "Give the extended attributes of the root directory so many bytes at least: room for those that mkfs.erofs --incremental adds later. With --tar=i, too.")
+  int rootXattrBytes;
+
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
     return single
@@ -133,6 +154,9 @@ final class EncodingOptions {
         || hints != null
         || chunkBytes != null
         || blob != null
+        || dataBlocks != 0
+        || sizeBlocks != 0
+        || rootXattrBytes != 0
         || !extended.isEmpty();
   }
 
@@ -147,6 +171,7 @@ final class EncodingOptions {
         || hints != null
         || chunkBytes != null
         || blob != null
+        || dataBlocks != 0
         || !extended.isEmpty();
   }
 
@@ -212,6 +237,11 @@ final class EncodingOptions {
     } else if (blob != null) {
       throw new IllegalArgumentException("--blobdev is for chunks: expected --chunksize BYTES");
     }
+    encoding =
+        encoding
+            .withDataAlignment(dataBlocks)
+            .withSizeAlignment(sizeBlocks)
+            .withRootXattrBytes(rootXattrBytes);
     if (hints == null) {
       return encoding;
     }

@@ -46,6 +46,9 @@ class EncodingCombinationsKernelTest {
         run("mount", "-t", "erofs", "-o", "ro,loop", image.toString(), target.toString());
         try (LinuxTree seen = LinuxTree.open(target)) {
           assertThat(TreeDigest.of(seen)).as(what).isEqualTo(TreeDigest.of(tree));
+          if (!encoding.dedupe() && !encoding.inlineTails()) {
+            MappedFiles.of(target).assertAligned(encoding);
+          }
         } finally {
           run("umount", target.toString());
         }
