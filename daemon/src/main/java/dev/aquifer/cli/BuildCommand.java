@@ -174,7 +174,7 @@ final class BuildCommand extends Command {
         TarTree archive = sound(() -> input.openInPlace(source, reading(copy)));
         SourceTree tree = selection.of(archive, selected)) {
       Path device = copy == null ? Path.of(source) : copy.path();
-      if (Files.exists(output) && Files.isSameFile(output, device)) {
+      if (copy == null && Files.exists(output) && Files.isSameFile(output, device)) {
         throw usage(device + ": can't be the archive and its index: expected two names");
       }
       ImageBuilder described =
