@@ -14,7 +14,7 @@ import java.util.zip.CRC32C;
 final class ContentMark {
   private final MessageDigest digest = Sha256.newDigest();
 
-  /** Two checksums of a part that find different errors, in one. */
+  /** Two checksums of a part that find different errors, in one; for keys, too. */
   static long checksum(MemorySegment part) {
     CRC32C first = new CRC32C();
     first.update(part.asByteBuffer());

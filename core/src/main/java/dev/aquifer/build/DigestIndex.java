@@ -7,9 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A number for each thing that is known, by the SHA-256 of its bytes: where a chunk lies, which
- * attribute it is. Primitive arrays, about 50 bytes a thing, since an image may have millions. Used
- * by one thread.
+ * A number for each thing that is known, by a key of 32 bytes, mostly the SHA-256 of its bytes:
+ * where a chunk lies, which attribute it is. Primitive arrays, about 50 bytes a thing, since an
+ * image may have millions. Used by one thread.
  */
 final class DigestIndex {
   /** What {@link #find} returns for what is not known. */
