@@ -12,8 +12,8 @@ import java.util.Arrays;
  * key if they are in none. The kind of a piece is the size of its file's chunks as a power of two,
  * or {@link #INLINE}.
  *
- * <p>The key of a small chunk is its SHA-256. That of a large one is a checksum, which takes no
- * time and proves nothing: of two that have the same, the bytes are compared.
+ * <p>The key of a small chunk is its SHA-256. That of a large one is a checksum and its length,
+ * which takes no time and proves nothing: of two that have the same, the bytes are compared.
  */
 final class ChunkBatch extends Batch {
   /** Finds chunks in earlier blobs. */
@@ -82,6 +82,8 @@ final class ChunkBatch extends Batch {
     if (hasChecksum(piece)) {
       Arrays.fill(keys, keyAt(piece), keyAt(piece) + DigestIndex.DIGEST_LONGS, 0);
       keys[keyAt(piece)] = ContentMark.checksum(blocks);
+      // Behind a shorter one that is the last there is nothing to compare with.
+      keys[keyAt(piece) + 1] = blocks.byteSize();
     } else {
       hash(piece);
     }

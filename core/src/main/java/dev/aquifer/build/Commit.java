@@ -51,7 +51,9 @@ interface Commit {
   static void checkApart(String what, Path path, String other, Path otherPath) throws IOException {
     Path first = real(path);
     Path second = real(otherPath);
-    if (first.startsWith(second) || second.startsWith(first)) {
+    boolean isOneFile =
+        Files.exists(path) && Files.exists(otherPath) && Files.isSameFile(path, otherPath);
+    if (isOneFile || first.startsWith(second) || second.startsWith(first)) {
       throw new IllegalArgumentException(
           "%s: can't be %s and %s: expected two names".formatted(path, what, other));
     }

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -70,6 +71,50 @@ class EqualChunksTest {
           arena.allocateFrom(
               ValueLayout.JAVA_BYTE,
               Arrays.copyOfRange(bytes, chunk * CHUNK, (chunk + 1) * CHUNK)));
+    }
+  }
+
+  /**
+   * A chunk twice as long that begins as {@code bytes} do and has their checksums: which of 64 bits
+   * have to be set is a linear system.
+   */
+  private static byte[] longerWithSameChecksum(byte[] bytes) {
+    byte[] longer = Arrays.copyOf(bytes, 2 * bytes.length);
+    int at = bytes.length + 777;
+    long start = checksum(longer);
+    long rest = start ^ checksum(bytes);
+    // Sums of columns by their highest bit, each with the bits that make it.
+    long[] sums = new long[Long.SIZE];
+    long[] makers = new long[Long.SIZE];
+    for (int bit = 0; bit < Long.SIZE; bit++) {
+      longer[at + bit / 8] ^= (byte) (1 << bit % 8);
+      long sum = checksum(longer) ^ start;
+      longer[at + bit / 8] ^= (byte) (1 << bit % 8);
+      long maker = 1L << bit;
+      while (sum != 0 && sums[Long.numberOfLeadingZeros(sum)] != 0) {
+        int known = Long.numberOfLeadingZeros(sum);
+        sum ^= sums[known];
+        maker ^= makers[known];
+      }
+      assertThat(sum).as("a column of its own").isNotZero();
+      sums[Long.numberOfLeadingZeros(sum)] = sum;
+      makers[Long.numberOfLeadingZeros(sum)] = maker;
+    }
+    long bits = 0;
+    while (rest != 0) {
+      int known = Long.numberOfLeadingZeros(rest);
+      rest ^= sums[known];
+      bits ^= makers[known];
+    }
+    for (int bit = 0; bit < Long.SIZE; bit++) {
+      longer[at + bit / 8] ^= (byte) ((bits >>> bit & 1) << bit % 8);
+    }
+    return longer;
+  }
+
+  private static long checksum(byte[] bytes) {
+    try (Arena arena = Arena.ofConfined()) {
+      return ContentMark.checksum(arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes));
     }
   }
 
@@ -134,6 +179,27 @@ class EqualChunksTest {
         assertThat(first.length == 0 || Arrays.equals(first, found)).isTrue();
         first = found;
       }
+    }
+  }
+
+  /** What would have to follow the shorter one was not appended. */
+  @Test
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void aLongerOneWithTheSameChecksums() throws IOException {
+    byte[] shorter = TestTrees.noise(3, CHUNK);
+    byte[] longer = longerWithSameChecksum(shorter);
+    assertThat(checksum(longer)).isEqualTo(checksum(shorter));
+    MemoryTree tree = new MemoryTree();
+    tree.file("1", shorter);
+    tree.file("2 longer", longer);
+    tree.file("3 copy of 2", longer);
+    BuildResult result =
+        TestLayouts.build(temp, "longer", tree, ImageBuilder.defaults().dedupeChunkBits(17));
+    TestLayouts.assertHolds(temp.resolve("longer"), tree);
+    assertThat(result.bytes().unique()).isEqualTo(shorter.length + longer.length);
+    ImageBuilder single = ImageBuilder.defaults().encoding(Encoding.plain().withChunkBits(17));
+    try (ByteSource image = single.buildInMemory(tree)) {
+      assertThat(TreeDigest.of(ImageTree.of(Image.open(image)))).isEqualTo(TreeDigest.of(tree));
     }
   }
 }

@@ -309,6 +309,10 @@ class FlatDiskTest {
     shell("ln -s . link; gzip -k a.tar; cp a.tar out");
     assertRefused(
         2, "can't be the descriptor and a device", index("a.tar", "link/a.tar"), "--force");
+    // Where a link at the end of a path leads, too: the archive itself would be replaced.
+    shell("ln -s a.tar linked.tar");
+    assertRefused(
+        2, "can't be the descriptor and a device", index("linked.tar", "a.tar"), "--force");
     assertRefused(
         2, "can't be the image and its descriptor", index("a.tar", "link/out"), "--force");
     assertRefused(2, "can't be the archive and its index", index("link/out", "x"), "--force");
@@ -328,6 +332,15 @@ class FlatDiskTest {
     done("build", at("tree"), "--single", "-o", at("s"));
     Object[] merge = {"merge", at("s"), at("s"), "--force", "-o", at("link/s")};
     assertRefused(2, "can't be an image and what is made of it", merge);
+    done("build", "--tar=i", at("a.tar"), "-o", at("i"));
+    Object[] ofDevices = {"merge", at("i"), at("i"), "--force", "--vmdk-desc", at("x")};
+    Object[] linked = {"--device", at("linked.tar"), "--device", at("linked.tar")};
+    assertRefused(
+        2,
+        "can't be the image and its device",
+        Stream.of(ofDevices, linked).flatMap(Stream::of).toArray(),
+        "-o",
+        at("a.tar"));
   }
 
   @Test
