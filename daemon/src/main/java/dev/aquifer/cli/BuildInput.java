@@ -71,15 +71,6 @@ final class BuildInput {
   private Kind found = Kind.dir;
 
   /**
-   * As the other, however an archive is compressed.
-   *
-   * @param output beside it copies of what can't be read in place are kept meanwhile
-   */
-  SourceTree open(String reference, Path output) throws IOException, FailedException {
-    return open(reference, TarOptions.of(place(output)));
-  }
-
-  /**
    * Opens the input.
    *
    * @param reading how an archive is read
