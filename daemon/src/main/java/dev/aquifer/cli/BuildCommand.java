@@ -135,7 +135,7 @@ final class BuildCommand extends Command {
     Selection selected = sound(selection::selection);
     BuildResult layout = null;
     SingleImage.Result file = null;
-    try (OnSignal ignored = OnSignal.interrupt(leftover());
+    try (OnSignal ignored = onSignal();
         PlainCopy copy = packing.create(force);
         SourceTree whole = sound(() -> input.open(source, reading(copy)));
         Progress progress = Progress.of(err(), "build")) {
@@ -169,7 +169,7 @@ final class BuildCommand extends Command {
     }
     Encoding encoding = encoding();
     Selection selected = sound(selection::selection);
-    try (OnSignal ignored = OnSignal.interrupt(leftover());
+    try (OnSignal ignored = onSignal();
         PlainCopy copy = packing.create(force);
         TarTree archive = sound(() -> input.openInPlace(source, reading(copy)));
         SourceTree tree = selection.of(archive, selected)) {
@@ -274,18 +274,9 @@ final class BuildCommand extends Command {
     }
   }
 
-  /** What is there if something hangs and the build can't end. */
-  private String leftover() {
-    String files = "." + output.getFileName() + ".building-*";
-    Path blob = single.blob;
-    if (blob != null) {
-      files += " and ." + blob.getFileName() + ".building-*";
-    }
-    if (vmdk != null) {
-      files += " and ." + vmdk.getFileName() + ".building-*";
-    }
-    Path copy = packing.file();
-    return copy == null ? files : files + " and ." + copy.getFileName() + ".unpacking-*";
+  /** Ends the build in order when the process is told to end. */
+  private OnSignal onSignal() {
+    return OnSignal.interrupt("building", output, single.blob, vmdk, packing.file());
   }
 
   private ImageBuilder builder() throws IOException {
