@@ -142,10 +142,6 @@ final class BuildCommand extends Command {
       if (selection.aufs && whole instanceof LayerTree) {
         throw usage("--aufs is for one layer: those of a container image are merged already");
       }
-      if (sort == Sort.none && !input.isArchive()) {
-        throw usage(
-            "--sort=none is for what has an order of its own: expected a tar archive or a container image");
-      }
       SourceTree tree = selection.of(whole, selected);
       ImageBuilder shown = withDescriptor(builder.plainCopy(copy), List.of());
       shown = quiet ? shown : shown.progress(progress::at);

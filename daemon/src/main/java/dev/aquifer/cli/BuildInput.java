@@ -175,14 +175,6 @@ final class BuildInput {
     return found;
   }
 
-  /** Whether what was opened last is an archive, or made of some. */
-  boolean isArchive() {
-    return switch (found) {
-      case tar, oci, docker -> true;
-      case dir, erofs -> false;
-    };
-  }
-
   private SourceTree found(Kind what, SourceTree tree) {
     found = what;
     return tree;
