@@ -66,7 +66,9 @@ final class BuildCommand extends Command {
       description = "How spans are stored; N is 1 (fast) to 19 (small). Default: zstd:3.")
   @Nullable String compression;
 
-  @Option(names = "--force", description = "Replace an image that is at OUT.")
+  @Option(
+      names = "--force",
+      description = "Replace what is at OUT, and where other files are to be written.")
   boolean force;
 
   @Option(
@@ -86,7 +88,7 @@ final class BuildCommand extends Command {
       names = "--sort",
       paramLabel = "path|none",
       description =
-          "How the data of an archive's files lies that --order does not name. path: by directories and names, the default; none: as in the archive, or in a container image's layers, the lowest first.")
+          "The order of data in the image, but for what --order names. path: by directories and names, the default; none: as in the tar archive, or in the layers of the container image, the lowest first.")
   Sort sort = Sort.path;
 
   @Option(
@@ -227,7 +229,8 @@ final class BuildCommand extends Command {
           "--tar=headerball makes an image without data: expected no -z, -C, --chunksize or the like, no --inode-digest, --compression or --reuse");
     }
     if (compression != null || !reuse.isEmpty()) {
-      throw usage("--compression and --reuse are for image layouts: expected -z for one file");
+      throw usage(
+          "--compression and --reuse are for image layouts, but another option makes one file: expected neither; -z compresses it");
     }
     return sound(single::encoding);
   }

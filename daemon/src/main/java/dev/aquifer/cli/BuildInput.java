@@ -50,7 +50,7 @@ final class BuildInput {
       names = "--tar",
       paramLabel = "f|i|headerball",
       description =
-          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data; headerball: INPUT has no data behind the headers of files, and the image has metadata alone, for overlayfs, which takes the data of files with trusted.overlay.metacopy from a layer below.")
+          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data; headerball: INPUT has the headers of files without their data, and so has the image: a layer of overlayfs, which takes the data from a layer below. Each file that is not empty needs the attribute trusted.overlay.metacopy.")
   @Nullable String tar;
 
   @Option(
@@ -154,7 +154,7 @@ final class BuildInput {
     if (reading.packing() != null) {
       if (reading.plainCopy() == null) {
         throw new IllegalArgumentException(
-            "--tar=i refers to the plain archive: expected a file where --ungzip or --unxz keep it");
+            "--tar=i refers to the plain archive, which must be kept: expected --ungzip=FILE or --unxz=FILE");
       }
       found = Kind.tar;
       return packed(reference, reading);

@@ -124,7 +124,7 @@ final class EncodingOptions {
       names = "--dsunit",
       paramLabel = "BLOCKS",
       description =
-          "Begin the data of each file at a multiple of so many blocks, for huge pages, DAX (with -E noinline_data) or stripes of disks; also chunks, of which equal ones are then kept once where their places allow it. Not with -E all-fragments.")
+          "Begin the data of each file at a multiple of so many blocks, for huge pages, DAX (with -E noinline_data) or stripes of disks. With --chunksize each chunk is aligned as it is in its file, and equal ones are kept once if they are aligned alike. Not with -E all-fragments.")
   int dataBlocks;
 
   @Option(

@@ -36,7 +36,7 @@ final class MergeCommand extends Command {
       description = "Where the image goes; must not exist, or see --force.")
   Path output = Path.of("");
 
-  @Option(names = "--force", description = "Replace an image that is at OUT.")
+  @Option(names = "--force", description = "Replace what is at OUT, and at FILE of --vmdk-desc.")
   boolean force;
 
   @Option(
