@@ -1,5 +1,7 @@
 package dev.aquifer.build;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -81,6 +83,18 @@ record BuildOptions(
         null,
         null,
         BuildProgress.NONE);
+  }
+
+  /**
+   * Checks that the plain archive does not go to {@code path}.
+   *
+   * @param what what is at {@code path}, such as {@code the image}
+   * @throws IllegalArgumentException as {@link Commit#checkApart}
+   */
+  void checkApart(String what, Path path) throws IOException {
+    if (plainCopy != null) {
+      Commit.checkApart(what, path, "the plain archive", plainCopy.path());
+    }
   }
 
   BuildOptions with(Consumer<Draft> change) {

@@ -5,7 +5,10 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Chunks as they are, one after the other, in a file. Used by one thread. */
+/**
+ * Chunks as they are, one after the other, in a file. Used by one thread, but for {@link
+ * #holdsWritten}.
+ */
 final class ChunkFile implements Chunker.Blocks {
   private static final int STEP_BYTES = 1 << 20;
 

@@ -60,7 +60,7 @@ final class DataOrder {
       if (rank < 0) {
         throw new IllegalArgumentException(
             source.name()
-                + ": has its files in no order of its own: expected an archive, layers, or to sort by path");
+                + ": has its files in no order of its own: expected a tar archive or a container image, or --sort=path");
       }
       files.add(new Ranked(rank, node));
     }

@@ -78,10 +78,7 @@ final class FlatDisk implements Closeable {
     }
     Path descriptor = wanted.descriptor;
     Commit.checkApart("the image", image, "its descriptor", descriptor);
-    PlainCopy copy = options.plainCopy();
-    if (copy != null) {
-      Commit.checkApart("the descriptor", descriptor, "the plain archive", copy.path());
-    }
+    options.checkApart("the descriptor", descriptor);
     List<Path> files = device == null ? wanted.devices : List.of(device);
     List<String> names = new ArrayList<>();
     for (Path file : files) {

@@ -10,8 +10,4 @@ interface ImageTarget extends Closeable, Commit {
 
   /** A new file for what is needed meanwhile, which its user deletes. */
   OutputFile scratch(String name) throws IOException;
-
-  /** Makes the file last. */
-  @Override
-  void commit() throws IOException;
 }

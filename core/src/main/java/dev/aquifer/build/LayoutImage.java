@@ -54,10 +54,7 @@ final class LayoutImage {
       BuildOptions options)
       throws IOException {
     long start = System.nanoTime();
-    PlainCopy copy = options.plainCopy();
-    if (copy != null) {
-      Commit.checkApart("the image", output, "the plain archive", copy.path());
-    }
+    options.checkApart("the image", output);
     try (LayoutOutput layout = LayoutOutput.create(output, options.force())) {
       return new LayoutImage(tree, reuse, layers, options, layout).build(start);
     }

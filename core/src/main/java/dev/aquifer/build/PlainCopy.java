@@ -37,7 +37,7 @@ public final class PlainCopy implements Closeable {
    * @throws dev.aquifer.io.RefusedException EEXIST, if there is something at {@code path}
    */
   public static PlainCopy create(Path path, boolean force) throws IOException {
-    return new PlainCopy(path, NewFile.create(path, force, "unpacking"));
+    return new PlainCopy(path, NewFile.create(path, force, "building"));
   }
 
   /** Where the file will be, as it was given. */

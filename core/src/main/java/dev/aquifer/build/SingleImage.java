@@ -112,7 +112,7 @@ public final class SingleImage {
       long gapBlocks)
       throws IOException {
     long start = System.nanoTime();
-    checkApart("the image", output, options);
+    options.checkApart("the image", output);
     FlatDisk.checkDevices(options, elsewhere.devices(), encoding.block());
     try (NewFile target = NewFile.create(output, options.force(), "building");
         FlatDisk disk = FlatDisk.create(options, output, null)) {
@@ -150,8 +150,8 @@ public final class SingleImage {
       throw new IllegalArgumentException("a device for data holds chunks: expected their size");
     }
     Commit.checkApart("the image", output, "its device", device);
-    checkApart("the image", output, options);
-    checkApart("its device", device, options);
+    options.checkApart("the image", output);
+    options.checkApart("its device", device);
     FlatDisk.checkDevices(options, List.of(), encoding.block());
     long start = System.nanoTime();
     try (NewFile target = NewFile.create(output, options.force(), "building");
@@ -160,13 +160,6 @@ public final class SingleImage {
       Blob blob = new Blob(file, Device.checkTag(tag));
       return new SingleImage(tree, encoding, options, Elsewhere.NOTHING, target, 0, blob, disk)
           .build(start);
-    }
-  }
-
-  private static void checkApart(String what, Path path, BuildOptions options) throws IOException {
-    PlainCopy copy = options.plainCopy();
-    if (copy != null) {
-      Commit.checkApart(what, path, "the plain archive", copy.path());
     }
   }
 

@@ -91,7 +91,7 @@ public final class TarTree extends ItemTree {
       if (compression != Compression.NONE) {
         throw new RefusedException(
             Errno.EINVAL,
-            "%s: is compressed with %s, so that nothing can refer to its data: expected a plain tar archive; unpack it first, as --ungzip and --unxz do"
+            "%s: is compressed with %s, so that nothing can refer to its data: expected a plain tar archive; unpack it first; --ungzip=FILE and --unxz=FILE do that for gzip and xz"
                 .formatted(file, compression.name().toLowerCase(Locale.ROOT)));
       }
     } catch (IOException | RuntimeException | Error e) {

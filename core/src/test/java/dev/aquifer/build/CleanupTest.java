@@ -8,7 +8,6 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.testing.Requires;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -230,16 +229,7 @@ class CleanupTest {
   void anImageThatCannotBeReplacedKeepsItsDevice() throws Exception {
     Path out = temp.resolve("out");
     Path blob = Files.writeString(temp.resolve("blob"), "old");
-    MemoryTree tree = new MemoryTree();
-    // Nothing takes the place of a directory.
-    tree.file("data", TestTrees.noise(1, 100_000)).onOpen =
-        () -> {
-          try {
-            Files.createDirectories(out.resolve("directory"));
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        };
+    MemoryTree tree = TestTrees.thatTakesThePlaceOf(out);
     ImageBuilder builder =
         ImageBuilder.defaults().force(true).encoding(Encoding.plain().withChunkBits(12));
     assertThatThrownBy(() -> builder.buildFile(tree, out, blob, "blob"))
@@ -288,16 +278,7 @@ class CleanupTest {
   void anImageThatCannotBeReplacedKeepsWhatThePlainCopyWouldReplace() throws Exception {
     Path out = temp.resolve("out");
     Path plain = Files.writeString(temp.resolve("plain"), "old");
-    MemoryTree tree = new MemoryTree();
-    // Nothing takes the place of a directory.
-    tree.file("data", TestTrees.noise(1, 100_000)).onOpen =
-        () -> {
-          try {
-            Files.createDirectories(out.resolve("directory"));
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        };
+    MemoryTree tree = TestTrees.thatTakesThePlaceOf(out);
     try (PlainCopy copy = PlainCopy.create(plain, true)) {
       copy.fill("archive", new ByteArrayInputStream(new byte[3])).close();
       ImageBuilder builder = ImageBuilder.defaults().force(true).plainCopy(copy);

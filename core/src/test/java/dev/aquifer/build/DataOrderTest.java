@@ -109,7 +109,7 @@ class DataOrderTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             tree().name()
-                + ": has its files in no order of its own: expected an archive, layers, or to sort by path");
+                + ": has its files in no order of its own: expected a tar archive or a container image, or --sort=path");
     assertThat(temp).isEmptyDirectory();
   }
 }

@@ -3,8 +3,6 @@ package dev.aquifer.build;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,16 +41,7 @@ class FlatDiskTest {
     Path out = temp.resolve("out");
     Path blob = Files.writeString(temp.resolve("blob"), "old blob");
     Path descriptor = Files.writeString(temp.resolve("d.vmdk"), "old");
-    MemoryTree tree = new MemoryTree();
-    // Nothing takes the place of a directory.
-    tree.file("data", TestTrees.noise(1, 100_000)).onOpen =
-        () -> {
-          try {
-            Files.createDirectories(out.resolve("directory"));
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        };
+    MemoryTree tree = TestTrees.thatTakesThePlaceOf(out);
     ImageBuilder builder =
         ImageBuilder.defaults()
             .force(true)

@@ -1,6 +1,10 @@
 package dev.aquifer.build;
 
 import dev.aquifer.image.FileType;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Random;
@@ -15,6 +19,20 @@ public final class TestTrees {
     byte[] bytes = new byte[count];
     new Random(seed).nextBytes(bytes);
     return bytes;
+  }
+
+  /** A file; when its data is read a directory takes the place where the image was to go. */
+  static MemoryTree thatTakesThePlaceOf(Path image) {
+    MemoryTree tree = new MemoryTree();
+    tree.file("data", noise(1, 100_000)).onOpen =
+        () -> {
+          try {
+            Files.createDirectories(image.resolve("directory"));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    return tree;
   }
 
   /** One of each odd thing that a file system can hold. */

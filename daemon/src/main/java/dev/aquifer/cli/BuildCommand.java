@@ -66,7 +66,9 @@ final class BuildCommand extends Command {
       description = "How spans are stored; N is 1 (fast) to 19 (small). Default: zstd:3.")
   @Nullable String compression;
 
-  @Option(names = "--force", description = "Replace an image that is at OUT.")
+  @Option(
+      names = "--force",
+      description = "Replace what is at OUT, and where other files are to be written.")
   boolean force;
 
   @Option(
@@ -86,7 +88,7 @@ final class BuildCommand extends Command {
       names = "--sort",
       paramLabel = "path|none",
       description =
-          "How the data of an archive's files lies that --order does not name. path: by directories and names, the default; none: as in the archive, or in a container image's layers, the lowest first.")
+          "The order of data in the image, but for what --order names. path: by directories and names, the default; none: as in the tar archive, or in the layers of the container image, the lowest first.")
   Sort sort = Sort.path;
 
   @Option(
@@ -135,16 +137,12 @@ final class BuildCommand extends Command {
     Selection selected = sound(selection::selection);
     BuildResult layout = null;
     SingleImage.Result file = null;
-    try (OnSignal ignored = OnSignal.interrupt(leftover());
+    try (OnSignal ignored = onSignal();
         PlainCopy copy = packing.create(force);
         SourceTree whole = sound(() -> input.open(source, reading(copy)));
         Progress progress = Progress.of(err(), "build")) {
       if (selection.aufs && whole instanceof LayerTree) {
         throw usage("--aufs is for one layer: those of a container image are merged already");
-      }
-      if (sort == Sort.none && !input.isArchive()) {
-        throw usage(
-            "--sort=none is for what has an order of its own: expected a tar archive or a container image");
       }
       SourceTree tree = selection.of(whole, selected);
       ImageBuilder shown = withDescriptor(builder.plainCopy(copy), List.of());
@@ -169,7 +167,7 @@ final class BuildCommand extends Command {
     }
     Encoding encoding = encoding();
     Selection selected = sound(selection::selection);
-    try (OnSignal ignored = OnSignal.interrupt(leftover());
+    try (OnSignal ignored = onSignal();
         PlainCopy copy = packing.create(force);
         TarTree archive = sound(() -> input.openInPlace(source, reading(copy)));
         SourceTree tree = selection.of(archive, selected)) {
@@ -231,7 +229,8 @@ final class BuildCommand extends Command {
           "--tar=headerball makes an image without data: expected no -z, -C, --chunksize or the like, no --inode-digest, --compression or --reuse");
     }
     if (compression != null || !reuse.isEmpty()) {
-      throw usage("--compression and --reuse are for image layouts: expected -z for one file");
+      throw usage(
+          "--compression and --reuse are for image layouts, but another option makes one file: expected neither; -z compresses it");
     }
     return sound(single::encoding);
   }
@@ -274,18 +273,9 @@ final class BuildCommand extends Command {
     }
   }
 
-  /** What is there if something hangs and the build can't end. */
-  private String leftover() {
-    String files = "." + output.getFileName() + ".building-*";
-    Path blob = single.blob;
-    if (blob != null) {
-      files += " and ." + blob.getFileName() + ".building-*";
-    }
-    if (vmdk != null) {
-      files += " and ." + vmdk.getFileName() + ".building-*";
-    }
-    Path copy = packing.file();
-    return copy == null ? files : files + " and ." + copy.getFileName() + ".unpacking-*";
+  /** Ends the build in order when the process is told to end. */
+  private OnSignal onSignal() {
+    return OnSignal.interrupt("building", output, single.blob, vmdk, packing.file());
   }
 
   private ImageBuilder builder() throws IOException {

@@ -50,7 +50,7 @@ final class BuildInput {
       names = "--tar",
       paramLabel = "f|i|headerball",
       description =
-          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data; headerball: INPUT has no data behind the headers of files, and the image has metadata alone, for overlayfs, which takes the data of files with trusted.overlay.metacopy from a layer below.")
+          "INPUT is a tar archive, as --input tar says, too. f: make a full image; i: an index, one file of metadata that refers to the plain archive, its device, for all data; headerball: INPUT has the headers of files without their data, and so has the image: a layer of overlayfs, which takes the data from a layer below. Each file that is not empty needs the attribute trusted.overlay.metacopy.")
   @Nullable String tar;
 
   @Option(
@@ -69,15 +69,6 @@ final class BuildInput {
   @Mixin ImageOptions options = new ImageOptions();
 
   private Kind found = Kind.dir;
-
-  /**
-   * As the other, however an archive is compressed.
-   *
-   * @param output beside it copies of what can't be read in place are kept meanwhile
-   */
-  SourceTree open(String reference, Path output) throws IOException, FailedException {
-    return open(reference, TarOptions.of(place(output)));
-  }
 
   /**
    * Opens the input.
@@ -163,7 +154,7 @@ final class BuildInput {
     if (reading.packing() != null) {
       if (reading.plainCopy() == null) {
         throw new IllegalArgumentException(
-            "--tar=i refers to the plain archive: expected a file where --ungzip or --unxz keep it");
+            "--tar=i refers to the plain archive, which must be kept: expected --ungzip=FILE or --unxz=FILE");
       }
       found = Kind.tar;
       return packed(reference, reading);
@@ -182,14 +173,6 @@ final class BuildInput {
   /** What the input that was opened last is. */
   Kind found() {
     return found;
-  }
-
-  /** Whether what was opened last is an archive, or made of some. */
-  boolean isArchive() {
-    return switch (found) {
-      case tar, oci, docker -> true;
-      case dir, erofs -> false;
-    };
   }
 
   private SourceTree found(Kind what, SourceTree tree) {

@@ -4,6 +4,7 @@ import dev.aquifer.build.ImageBuilder;
 import dev.aquifer.build.SharingCount;
 import dev.aquifer.build.SharingReport;
 import dev.aquifer.build.SourceTree;
+import dev.aquifer.input.TarOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -63,7 +64,7 @@ final class DedupeReportCommand extends Command {
     try (OnSignal ignored = OnSignal.interrupt("aquifer-dedupe-* in the temporary directory");
         Scratch scratch = Scratch.create("aquifer-dedupe-");
         Progress progress = Progress.of(err(), "dedupe-report")) {
-      report = read(count(progress), scratch.directory("copies").resolve("copy"));
+      report = read(count(progress), scratch.directory("copies"));
       if (svg != null) {
         draw(svg, report);
       }
@@ -96,7 +97,7 @@ final class DedupeReportCommand extends Command {
 
   private SourceTree open(String source, Path copies) throws IOException, FailedException {
     try {
-      return input.open(source, copies);
+      return input.open(source, TarOptions.of(copies));
     } catch (IllegalArgumentException e) {
       throw usage(String.valueOf(e.getMessage()));
     }

@@ -124,7 +124,7 @@ final class EncodingOptions {
       names = "--dsunit",
       paramLabel = "BLOCKS",
       description =
-          "Begin the data of each file at a multiple of so many blocks, for huge pages, DAX (with -E noinline_data) or stripes of disks; also chunks, of which equal ones are then kept once where their places allow it. Not with -E all-fragments.")
+          "Begin the data of each file at a multiple of so many blocks, for huge pages, DAX (with -E noinline_data) or stripes of disks. With --chunksize each chunk is aligned as it is in its file, and equal ones are kept once if they are aligned alike. Not with -E all-fragments.")
   int dataBlocks;
 
   @Option(
@@ -144,38 +144,23 @@ final class EncodingOptions {
   /** Whether an image of one file is wanted. */
   boolean isSingle() {
     return single
-        || compression != null
-        || clusterBytes != null
+        || isEncoded()
         || blockBytes != null
-        || maxExtentBytes != null
-        || isForDirectories()
-        || metabox != null
         || metadataZone != null
-        || hints != null
-        || chunkBytes != null
-        || blob != null
-        || dataBlocks != 0
         || sizeBlocks != 0
-        || rootXattrBytes != 0
-        || !extended.isEmpty();
+        || rootXattrBytes != 0;
   }
 
-  /** Whether data is wanted in another form than an archive has it. */
+  /** Whether data or metadata is wanted in another form than an index of an archive has it. */
   boolean isEncoded() {
-    return compression != null
-        || clusterBytes != null
+    return isOfData()
         || (blockBytes != null && blockBytes != TAR_BLOCK_BYTES)
-        || maxExtentBytes != null
-        || isForDirectories()
         || metabox != null
-        || hints != null
-        || chunkBytes != null
-        || blob != null
         || dataBlocks != 0
         || !extended.isEmpty();
   }
 
-  /** Whether something is said of the data of files. */
+  /** Whether something is said of the data of files that only an image with data can have. */
   boolean isOfData() {
     return compression != null
         || clusterBytes != null

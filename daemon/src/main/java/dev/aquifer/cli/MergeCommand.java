@@ -36,7 +36,7 @@ final class MergeCommand extends Command {
       description = "Where the image goes; must not exist, or see --force.")
   Path output = Path.of("");
 
-  @Option(names = "--force", description = "Replace an image that is at OUT.")
+  @Option(names = "--force", description = "Replace what is at OUT, and at FILE of --vmdk-desc.")
   boolean force;
 
   @Option(
@@ -63,9 +63,10 @@ final class MergeCommand extends Command {
     if (vmdk == null && !devices.isEmpty()) {
       throw usage("--device is for --vmdk-desc, which names the files of devices");
     }
-    ImageBuilder builder = builder();
     List<OpenedImage> opened = new ArrayList<>();
-    try (OnSignal ignored = OnSignal.interrupt(leftover())) {
+    try (OnSignal ignored = OnSignal.interrupt("building", output, vmdk)) {
+      ImageBuilder builder =
+          ImageBuilder.defaults().force(force).uuid(volume.uuid()).volumeName(volume.label);
       List<ImageMerge.Layer> layers = new ArrayList<>();
       for (Path path : images) {
         checkImage(path);
@@ -85,11 +86,6 @@ final class MergeCommand extends Command {
       }
     }
     return ExitCode.OK;
-  }
-
-  private String leftover() {
-    String files = "." + output.getFileName() + ".building-*";
-    return vmdk == null ? files : files + " and ." + vmdk.getFileName() + ".building-*";
   }
 
   private void checkImage(Path path) throws IOException, FailedException {
@@ -129,13 +125,5 @@ final class MergeCommand extends Command {
               .formatted(devices.get(used), used));
     }
     return files;
-  }
-
-  private ImageBuilder builder() {
-    try {
-      return ImageBuilder.defaults().force(force).uuid(volume.uuid()).volumeName(volume.label);
-    } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
-    }
   }
 }

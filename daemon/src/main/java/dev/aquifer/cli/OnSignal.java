@@ -5,10 +5,15 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to do when the process is told to end (SIGINT, SIGTERM, SIGHUP) while this object is open.
@@ -24,6 +29,20 @@ final class OnSignal implements Closeable {
   private OnSignal(Consumer<OnSignal> action) {
     this.hook = new Thread(() -> action.accept(this), "aquifer-on-signal");
     Runtime.getRuntime().addShutdownHook(hook);
+  }
+
+  /**
+   * {@link #interrupt(String)} while new files are made under hidden names beside their own.
+   *
+   * @param doing what the hidden names say, such as {@code building}
+   * @param outputs the files; null for one that is not wanted
+   */
+  static OnSignal interrupt(String doing, @Nullable Path... outputs) {
+    return interrupt(
+        Arrays.stream(outputs)
+            .filter(Objects::nonNull)
+            .map(output -> "." + output.getFileName() + "." + doing + "-*")
+            .collect(Collectors.joining(" and ")));
   }
 
   /**

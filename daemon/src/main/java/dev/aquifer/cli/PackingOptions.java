@@ -19,7 +19,7 @@ final class PackingOptions {
       fallbackValue = NO_FILE,
       preprocessor = AttachedOnly.class,
       description =
-          "INPUT is a tar archive with gzip. With =FILE its plain form is kept there, and is what --tar=i refers to; must not exist, or see --force. Default: found out, and not kept.")
+          "INPUT is a tar archive that is compressed with gzip; by default that is found out. With =FILE the plain archive is kept in FILE, to which --tar=i then refers; FILE must not exist, or see --force.")
   @Nullable String ungzip;
 
   @Option(

@@ -29,7 +29,7 @@ final class UnpackBlobCommand extends Command {
   @Override
   ExitCode run() throws IOException {
     BlobUnpacker.Result result;
-    try (OnSignal ignored = OnSignal.interrupt("." + output.getFileName() + ".unpacking-*")) {
+    try (OnSignal ignored = OnSignal.interrupt("unpacking", output)) {
       result = BlobUnpacker.unpack(object, output, null, force);
     }
     out().printf("%s: blob %s, %s%n", output, result.id(), ByteCount.text(result.plainBytes()));

@@ -222,7 +222,9 @@ class ArchiveOrderTest {
       assertThat(outcome.exitCode()).isEqualTo(2);
       assertThat(outcome.errors().getFirst())
           .isEqualTo(
-              "aquifer: --sort=none is for what has an order of its own: expected a tar archive or a container image");
+              "aquifer: "
+                  + input
+                  + ": has its files in no order of its own: expected a tar archive or a container image, or --sort=path");
     }
     Program.Outcome outcome =
         Program.run("build", temp.resolve("t.tar"), "-o", temp.resolve("no"), "--sort=size");

@@ -104,6 +104,8 @@ class LauncherTest {
         "build image --single -o out",
         "build a.tar --file-contexts TREE --single -o out",
         "build - -zlz4 -o out",
+        "build image --ungzip --file-contexts TREE --single -o out",
+        "build image --unxz=plain --file-contexts TREE --single -o out",
         "extract http://127.0.0.1/image out",
         "verify image"
       })

@@ -152,9 +152,9 @@ class PackedArchiveTest {
     }
     Program.Outcome url = Program.run("build", "--ungzip", "http://h/a", "-o", at("out"));
     assertThat(url.errors().getFirst()).contains("--ungzip and --unxz are for archives");
+    assertRefused(2, "expected --ungzip=FILE or --unxz=FILE", "a.tar.gz", "--tar=i", "--ungzip");
     assertRefused(
-        2, "expected a file where --ungzip or --unxz keep it", "a.tar.gz", "--tar=i", "--ungzip");
-    assertRefused(1, "unpack it first, as --ungzip and --unxz do", "a.tar.gz", "--tar=i");
+        1, "unpack it first; --ungzip=FILE and --unxz=FILE do that", "a.tar.gz", "--tar=i");
   }
 
   @Test
