@@ -130,11 +130,22 @@ final class NewFile implements ImageTarget {
   }
 
   /** Keeps what {@link #commit} will replace, for {@link #retract}, until this is closed. */
-  void keepReplaced() {
+  void keepReplaced() throws IOException {
     try {
       Files.createLink(replaced(), output);
     } catch (IOException | UnsupportedOperationException e) {
-      // There is nothing, or the file system has no links.
+      // There is nothing, or the file system has no links, or no more of this file.
+      if (force && Files.exists(output, LinkOption.NOFOLLOW_LINKS)) {
+        copyReplaced();
+      }
+    }
+  }
+
+  private void copyReplaced() throws IOException {
+    try {
+      Files.copy(output, replaced(), LinkOption.NOFOLLOW_LINKS, StandardCopyOption.COPY_ATTRIBUTES);
+    } catch (IOException e) {
+      throw OutputFile.failed(output, e);
     }
   }
 

@@ -8,6 +8,8 @@ import dev.aquifer.io.ByteSource;
 import dev.aquifer.testing.Requires;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -296,6 +298,42 @@ class CleanupTest {
     }
     try (Stream<Path> entries = Files.list(temp)) {
       assertThat(entries).containsExactlyInAnyOrder(out, plain);
+    }
+  }
+
+  /** On a file system that limits links, as ext4 does, it is the case of one without them. */
+  @Test
+  void whatHasAllItsLinksIsKeptToo() throws Exception {
+    Path plain = Files.writeString(temp.resolve("plain"), "old");
+    Path links = Files.createDirectory(temp.resolve("links"));
+    int count = 0;
+    try {
+      for (; count < 65_100; count++) {
+        Files.createLink(links.resolve("" + count), plain);
+      }
+    } catch (FileSystemException e) {
+      assertThat(count).as(e.toString()).isGreaterThan(1000);
+    }
+    Path out = temp.resolve("out");
+    MemoryTree tree = new MemoryTree();
+    // Nothing takes the place of a directory.
+    tree.file("data", TestTrees.noise(1, 100_000)).onOpen =
+        () -> {
+          try {
+            Files.createDirectories(out.resolve("directory"));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    try (PlainCopy copy = PlainCopy.create(plain, true)) {
+      copy.fill("archive", new ByteArrayInputStream(new byte[3])).close();
+      ImageBuilder builder = ImageBuilder.defaults().force(true).plainCopy(copy);
+      assertThatThrownBy(() -> builder.buildFile(tree, out))
+          .hasMessageStartingWith(out + ": can't be written: ");
+    }
+    assertThat(plain).hasContent("old");
+    try (Stream<Path> entries = Files.list(temp)) {
+      assertThat(entries).containsExactlyInAnyOrder(links, out, plain);
     }
   }
 
