@@ -129,6 +129,10 @@ final class BuildCommand extends Command {
       throw usage(
           "--blob-per-layer is for image layouts without --reuse: expected neither --reuse nor an image of one file");
     }
+    if (blobPerLayer && (order != null || sort != Sort.path)) {
+      throw usage(
+          "--blob-per-layer stores a layer alike: expected neither --order nor --sort=none");
+    }
     if (input.isIndex()) {
       report(null, buildIndex(builder));
       return ExitCode.OK;

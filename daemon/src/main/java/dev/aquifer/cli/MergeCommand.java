@@ -112,7 +112,7 @@ final class MergeCommand extends Command {
         files.add(images.get(i));
       } else if (used + count > devices.size()) {
         throw usage(
-            "%s: has %d devices: expected --device with the file of each"
+            "%s: has devices, %d of them: expected --device with the file of each"
                 .formatted(images.get(i), count));
       } else {
         files.addAll(devices.subList(used, used + count));

@@ -198,7 +198,18 @@ class ArchiveOrderTest {
     expected.addAll(List.of("new", "z/f1", "f4"));
     shell("cp -a b/. a");
     assertThat(ofLayout("a", "c.tar", "--sort=none")).isEqualTo(expected);
-    assertThat(ofLayout("a", "c.tar", "--sort=none", "--blob-per-layer")).isNotEmpty();
+    Program.Outcome outcome =
+        Program.run(
+            "build",
+            temp.resolve("c.tar"),
+            "-o",
+            temp.resolve("no"),
+            "--sort=none",
+            "--blob-per-layer");
+    assertThat(outcome.exitCode()).isEqualTo(2);
+    assertThat(outcome.errors().getFirst())
+        .contains(
+            "--blob-per-layer stores a layer alike: expected neither --order nor --sort=none");
   }
 
   @Tag("root")
