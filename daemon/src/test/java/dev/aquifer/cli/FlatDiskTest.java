@@ -208,7 +208,8 @@ class FlatDiskTest {
     assertShows("m.vmdk", "tree");
     Object[] merge = {"merge", at("a"), at("u"), "-o", at("out"), "--vmdk-desc", at("x.vmdk")};
     assertRefused(2, "a: has devices, 1 of them: expected --device with the file of each", merge);
-    assertRefused(2, "u: has devices, 1 of them: expected --device", merge, "--device", at("a.tar"));
+    assertRefused(
+        2, "u: has devices, 1 of them: expected --device", merge, "--device", at("a.tar"));
     Object[] both = {"--device", at("a.tar"), "--device", at("far/upper.tar")};
     assertRefused(
         2,
