@@ -126,22 +126,8 @@ final class BlobWriter implements Chunker.Blocks, Closeable {
     return end <= (long) spans << spanBits && isEqual(block, blocks, this::written);
   }
 
-  private interface Spans {
-    MemorySegment plain(int index) throws IOException;
-  }
-
-  private boolean isEqual(long block, MemorySegment blocks, Spans all) throws IOException {
-    long start = block << ChunkMap.BLOCK_BITS;
-    for (long done = 0; done < blocks.byteSize(); ) {
-      MemorySegment plain = all.plain((int) (start + done >>> spanBits));
-      long offset = start + done & (1L << spanBits) - 1;
-      long step = Math.min(blocks.byteSize() - done, plain.byteSize() - offset);
-      if (MemorySegment.mismatch(plain, offset, offset + step, blocks, done, done + step) >= 0) {
-        return false;
-      }
-      done += step;
-    }
-    return true;
+  private boolean isEqual(long block, MemorySegment blocks, PlainSpans all) throws IOException {
+    return all.hold(block << ChunkMap.BLOCK_BITS, blocks, spanBits);
   }
 
   /** The plain bytes of a span that was begun. */

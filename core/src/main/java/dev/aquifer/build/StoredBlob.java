@@ -104,17 +104,8 @@ final class StoredBlob implements ByteSource {
   /** Whether {@code bytes} are at {@code positionBytes}, where there are as many. */
   boolean holds(long positionBytes, MemorySegment bytes) throws IOException {
     checkRange(positionBytes, bytes.byteSize());
-    for (long done = 0; done < bytes.byteSize(); ) {
-      int index = blob.table().indexOf(positionBytes + done);
-      MemorySegment plain = span(index);
-      long offset = positionBytes + done - blob.table().startBytes(index);
-      long step = Math.min(bytes.byteSize() - done, plain.byteSize() - offset);
-      if (MemorySegment.mismatch(plain, offset, offset + step, bytes, done, done + step) >= 0) {
-        return false;
-      }
-      done += step;
-    }
-    return true;
+    PlainSpans spans = this::span;
+    return spans.hold(positionBytes, bytes, blob.table().spanBits());
   }
 
   /**
